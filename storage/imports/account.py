@@ -58,7 +58,8 @@ class ColumnAccount:
             else:
                 use = " and ".join(roles.get(name, ["kept in meta"]))
             uses.append(ColumnUse(name, use, count, self._given(name, of_problem, roles)))
-        empty = [name for name in columns.present if name not in self.filled and name not in roles]
+        # A mapped place is not a column of its own: its column is in the list.
+        empty = [name for name in columns.present if not {name} & {*self.filled, *roles, *columns.fields.values()}]
         return (*uses, *(ColumnUse(name, "empty", 0) for name in empty if not columns.format))
 
     def _given(self, name: str, of_problem: set[str], roles: Mapping[str, list[str]]) -> str:

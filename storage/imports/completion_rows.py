@@ -4,19 +4,21 @@ A row may hold several answers, or an answer within a conversation; each becomes
 (`is_correct`) is kept in the completion's meta; it is an opinion, not a verdict.
 """
 
+import ast
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rollmill.ground.records import Completion, FinishReason, Message, imported_completion_id
+from rollmill.ground.replies.ends import FINISHED
 from rollmill.ground.replies.thoughts import tagged
 from rollmill.storage.imports.account import ColumnAccount
 from rollmill.storage.imports.reading import cells
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell, root
-from rollmill.storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
+from rollmill.storage.imports.reading.columns import EMBEDDED_ALIASES, INSIDE, OF_PROBLEMS, Columns, listed
 from rollmill.storage.imports.reading.faults import RowError
 from rollmill.storage.imports.reading.lines import FileRow
 from rollmill.storage.imports.reading.turns import (
@@ -32,9 +34,7 @@ from rollmill.storage.imports.reading.turns import (
 )
 from rollmill.storage.imports.stored import StoredProblem
 
-_OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
-_OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias in aliases)
-_INSIDE = ("text", "content", "response", "generation", "completion", "output")
+_OF_EACH = ("is_correct", "finish_reason", "sample_index", "tokens_in", "tokens_out", "logprob_sum", "reasoning", "model")
 
 
 def each_answer(
@@ -49,12 +49,12 @@ def each_answer(
     if column is not None and is_parts(row.values.get(column)):
         answer = {"role": "assistant", "content": row.values[column]}
         row = FileRow(row.where, {**row.values, column: [answer]}, row.format)
-    cell = None if column is None else several(row.values.get(column))
+    cell = None if column is None else several(_unfolded(column, row.values.get(column)))
     if column is None or cell is None:
         yield _own_messages(row, columns, None if column is None else [row.values.get(column)])
         return
     row = _own_messages(row, columns, cell)
-    if "sample_index" in columns.fields and len(cell) > 1:
+    if len(cell) > 1 and not isinstance(row.values.get(columns.fields.get("sample_index", "")), list | None):
         raise CellError(f"{len(cell)} answers have one sample index")
     beside = {name: _items(value, len(cell)) for name, value in row.values.items() if name not in {column, *whole}}
     lists = {name: items for name, items in beside.items() if items is not None and _of_each(name, columns)}
@@ -109,7 +109,7 @@ def _of_each(name: str, columns: Columns) -> bool:
     if field is not None:
         return field in _OF_EACH
     mapped = name in map(root, columns.fields.values())  # a mapped place lies in it
-    return not mapped and name.lower() not in _OF_PROBLEMS
+    return not mapped and name.lower() not in OF_PROBLEMS
 
 
 def several(cell: Any) -> list[Any] | None:
@@ -126,6 +126,19 @@ def several(cell: Any) -> list[Any] | None:
     return list(cell)
 
 
+def _unfolded(column: str, cell: Any) -> Any:
+    """A list of texts that Python wrote as a text, as pandas does in CSV files; only in a column of several answers."""
+    if column.lower() not in _PLURAL or not isinstance(cell, str) or not cell.startswith("["):
+        return cell
+    try:
+        value = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return cell
+    # NumPy writes no commas, and its texts would be joined.
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return value if texts and str(value) == cell else cell
+
+
 def _texts_in(cell: str) -> Any:
     """A JSON text of a list of texts as that list; everything else unchanged (an answer may be JSON itself)."""
     try:
@@ -140,23 +153,20 @@ def _with_text(values: dict[str, Any], answer: Any, columns: Columns) -> dict[st
     if not isinstance(answer, dict) or is_turn(answer):
         return values
     column = columns.fields["text"]
-    name = next((name for name in _INSIDE if isinstance(answer.get(name), str)), None)
+    name = next((name for name in INSIDE if isinstance(answer.get(name), str)), None)
     if name is None:
         raise CellError(f"an answer is an object with {', '.join(map(repr, answer))}: say --map text={column}[*].KEY")
     # What the object says of the answer, such as its model and scores in UltraFeedback, stays with it.
     return {**answer, **values, column: answer[name]}
 
 
-_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "eos": "stop",
-    "end_turn": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "error": "error",
-}
+_ENDS: Mapping[str, FinishReason] = {**FINISHED, "error": "error"}
+_SWITCHES = frozenset(
+    {"on", "off", "true", "false", "yes", "no", "auto", "none", "minimal", "low", "medium", "high", "0", "1"}
+)
 ENGINE = "imported"  # engine name of imported completions
 _NO_MODEL = "unknown"
+_PLURAL = frozenset({"responses", "completions", "generations", "samples"})
 
 
 def _answer_turns(turns: tuple[Message, ...] | None, *, needed: bool) -> tuple[Message, ...] | None:
@@ -193,6 +203,7 @@ class CompletionRows:
         self.textless = 0
         self.count = 0
         self.reasons: Counter[str] = Counter()
+        self.switches: Counter[str] = Counter()
 
     def completion(self, row: FileRow, problem: StoredProblem) -> ImportedCompletion:
         """The row's completion; raises SetupError with its place."""
@@ -208,7 +219,8 @@ class CompletionRows:
         conversation = cell if is_conversation(cell) else get(values, "messages")
         text = None if is_conversation(cell) else cells.text(cell)
         turns = _answer_turns(messages(conversation), needed=text is None)
-        reasoning = cells.text(get(values, "reasoning"))
+        switch = self._switch(values)
+        reasoning = None if switch else cells.text(get(values, "reasoning"))
         # A single turn of text says no more than the text, and is not stored twice.
         if text is None and (alone := lone_answer(conversation)) is not None:
             text, turns = alone[0], None
@@ -217,7 +229,7 @@ class CompletionRows:
             text = rendered(turns or ())
         self.textless += not text.strip()
         index = self._index(get(values, "sample_index"), problem, model)
-        external_id = cells.text(get(values, "external_id"))
+        external_id = cells.identifier(get(values, "external_id"))
         self.count += 1
         completion = Completion(
             id=imported_completion_id(problem.id, model, index, text, self._log),
@@ -236,14 +248,24 @@ class CompletionRows:
             logprob_sum=cells.log_probability(get(values, "logprob_sum")),
             reasoning=reasoning,
             messages=turns,
-            meta=self._meta(values, problem, external_id),
+            meta={**self._meta(values, problem, external_id), **switch},
         )
-        return ImportedCompletion(cells.text(get(values, "problem_id")) or problem.id, problem, completion, external_id)
+        return ImportedCompletion(
+            cells.identifier(get(values, "problem_id")) or problem.id, problem, completion, external_id
+        )
+
+    def _switch(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The cell of reasoning by its column, where it says whether to reason (Nemotron's `on`) and holds no reasoning."""
+        cell = self._columns.get(values, "reasoning")
+        if not isinstance(cell, str | bool | int) or str(cell).strip().lower() not in _SWITCHES:
+            return {}
+        self.switches[str(cell)] += 1
+        return {self._columns.fields.get("reasoning", "reasoning"): cell}
 
     def _reason(self, given: str | None) -> FinishReason:
-        if given is not None and given.lower() not in _REASONS:
+        if given is not None and given.lower() not in _ENDS:
             self.reasons[given] += 1
-        return _REASONS.get((given or "").lower(), "imported")
+        return _ENDS.get((given or "").lower(), "imported")
 
     def _index(self, value: Any, problem: StoredProblem, model: str) -> int:
         given = cells.tally(value)
@@ -272,6 +294,9 @@ class CompletionRows:
         if self.reasons:
             named = listed(f"{reason!r} {count:,}" for reason, count in self.reasons.most_common())
             notes.append(f"{self.reasons.total():,} unknown finish reasons were left out: {named}")
+        if self.switches:
+            named = listed(f"{switch!r} {count:,}" for switch, count in self.switches.most_common())
+            notes.append(f"{self.switches.total():,} rows switch reasoning and hold none, which is kept in meta: {named}")
         if self.textless:
             notes.append(f"{self.textless} rows without text are stored as empty completions")
         return notes

@@ -6,13 +6,23 @@ under its own key and ends up as meta.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import product
 from typing import Any
 
 from rollmill.ground.replies.thoughts import thought_of
 from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell, value_at
-from rollmill.storage.imports.reading.turns import replied
+from rollmill.storage.imports.reading.columns import INSIDE, OF_PROBLEMS, ROLLOUT_ALIASES
+from rollmill.storage.imports.reading.layouts import LETTERS, ChoiceColumns, multiple_choice
+from rollmill.storage.imports.reading.turns import (
+    asking_turns,
+    is_conversation,
+    is_parts,
+    is_turn,
+    opened_conversation,
+    replied,
+)
 
 Values = dict[str, Any]
 
@@ -90,36 +100,162 @@ def _anthropic_batch(values: Values) -> Iterator[Values]:
     """Output of Anthropic's batch interface; a request that failed gives no row."""
     message = value_at(values, "result.message")
     if isinstance(message, dict):
-        yield {
-            "problem_id": values["custom_id"],
-            "model": message.get("model"),
-            "text": replied(message),
-            "finish_reason": message.get("stop_reason"),
-            "tokens_in": value_at(message, "usage.input_tokens"),
-            "tokens_out": value_at(message, "usage.output_tokens"),
-        }
+        yield {"problem_id": values["custom_id"], **_message(message)}
 
 
-def _verl(values: Values) -> Iterator[Values]:
-    """verl's problems: the reference and the split lie in objects."""
-    reward, extra = values["reward_model"], values.get("extra_info")
-    split = extra.get("split") if isinstance(extra, dict) else None
-    yield {**values, "reference": reward["ground_truth"], **({} if split is None else {"split": split})}
+def _anthropic(values: Values) -> Iterator[Values]:
+    """A reply of Anthropic's interface with the columns that identify the problem."""
+    rest = {key: value for key, value in values.items() if key not in {"role", "content", "usage", "id", "type"}}
+    yield {**rest, **_message(values)}
 
 
-def _has_truth(values: Mapping[str, Any]) -> bool:
-    return isinstance(values["reward_model"], dict) and "ground_truth" in values["reward_model"]
+def _message(message: Values) -> Values:
+    return {
+        "model": message.get("model"),
+        "text": replied(message),
+        "finish_reason": message.get("stop_reason"),
+        "tokens_in": value_at(message, "usage.input_tokens"),
+        "tokens_out": value_at(message, "usage.output_tokens"),
+    }
+
+
+def _graded(values: Values, name: str) -> Iterator[Values]:
+    """Problems whose reference or tests lie in an object beside how they are graded, and the split in another one."""
+    held, extra = parsed_cell(values[name]), parsed_cell(values.get("extra_info"))
+    truth, split = held["ground_truth"], extra.get("split") if isinstance(extra, dict) else None
+    inside = parsed_cell(truth)
+    if isinstance(inside, list) and len(inside) == 1 and isinstance(inside[0], str):
+        truth = inside[0]
+    tests = isinstance(inside, dict) and {"inputs", "outputs"} <= inside.keys()
+    rest = {key: value for key, value in values.items() if key != name}
+    graded = {f"{name}.{key}": value for key, value in held.items() if key != "ground_truth"}
+    yield {**rest, **graded, "tests" if tests else "reference": truth, **({} if split is None else {"split": split})}
+
+
+def _has_truth(values: Mapping[str, Any], name: str) -> bool:
+    held = parsed_cell(values[name])
+    return isinstance(held, dict) and "ground_truth" in held
+
+
+_ASKING = frozenset({"prompt", "question", "problem"})
 
 
 def _alpaca(values: Values) -> Iterator[Values]:
-    """Alpaca's rows: the input belongs to the instruction."""
+    """Alpaca's rows: the input belongs to the instruction, and to the question what LLaMA-Factory puts before it."""
     given = (values["input"] or "").strip()
-    yield {**values, "prompt": f"{values['instruction']}\n\n{given}" if given else values["instruction"]}
+    asked = f"{values['instruction']}\n\n{given}" if given else values["instruction"]
+    system, history = values.get("system"), parsed_cell(values.get("history")) or []
+    if not isinstance(history, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in history):
+        raise CellError("history is not a list of questions with their answers")
+    before = [_system(system)] if isinstance(system, str) and system.strip() else []
+    before += [{"role": role, "content": text} for pair in history for role, text in zip(_ROLES, pair, strict=True)]
+    rest = {key: value for key, value in values.items() if key not in {"instruction", "input", "system", "history"}}
+    yield {**rest, "prompt": [*before, {"role": "user", "content": asked}] if before else asked}
+
+
+_ROLES = ("user", "assistant")
+
+
+def _system(text: str) -> Values:
+    return {"role": "system", "content": text}
 
 
 def _is_alpaca(values: Mapping[str, Any]) -> bool:
     texts = isinstance(values["instruction"], str) and isinstance(values["input"], str | None)
-    return texts and not {"prompt", "question", "problem"} & values.keys()
+    return texts and not _ASKING & values.keys()
+
+
+def _with_system(values: Values, name: str) -> Iterator[Values]:
+    """A conversation whose system prompt has a column of its own, as in ShareGPT's rows."""
+    rest = {key: value for key, value in values.items() if key != "system"}
+    yield {**rest, name: [_system(values["system"]), *opened_conversation(values[name])]}
+
+
+def _lacks_system(values: Mapping[str, Any], name: str) -> bool:
+    system, turns = values["system"], opened_conversation(values[name])
+    given = isinstance(system, str) and system.strip() and is_conversation(turns) and isinstance(turns, list)
+    return bool(given) and turns[0].get("role", turns[0].get("from")) != "system" and not _ASKING & values.keys()
+
+
+def _preferred(values: Values, names: tuple[str, str]) -> Iterator[Values]:
+    """A preferred answer and a rejected one: each is an answer, with `preference` to say which."""
+    asked = next((turns for name in _BEFORE if (turns := _turns_of(values.get(name)))), [])
+    rest = {key: value for key, value in values.items() if key not in names}
+    if _turns_of(values[names[0]]):  # what was asked before it is part of the conversations below
+        rest = {key: value for key, value in rest.items() if key not in _BEFORE[1:] or not _turns_of(value)}
+    if {"instruction", "input"} <= rest.keys() and _is_alpaca(rest):
+        [rest] = _alpaca(rest)
+    for name, preference in zip(names, ("chosen", "rejected"), strict=True):
+        turns = _turns_of(values[name])
+        if not turns:
+            yield {**rest, "text": values[name], "preference": preference}
+            continue
+        whole = turns if asking_turns(turns) else [*asked, *turns]
+        yield {**rest, "messages": whole, "preference": preference}
+
+
+_BEFORE = ("prompt", "conversations", "messages", "input")
+
+
+def _turns_of(cell: Any) -> list[Any]:
+    """The turns of a cell with a conversation or a single turn; none for any other."""
+    turns = opened_conversation(cell)
+    if not is_conversation(turns):
+        return []
+    return turns if isinstance(turns, list) else turns.get("messages", [turns])
+
+
+def _objects_of(values: Values, name: str) -> Iterator[Values]:
+    """Answers that are objects: what each says of its answer becomes a column with an item for each answer."""
+    answers, rest = parsed_cell(values[name]), {key: value for key, value in values.items() if key != name}
+    inside = [next(key for key in INSIDE if isinstance(answer.get(key), str)) for answer in answers]
+    keys = dict.fromkeys(key for answer in answers for key in answer)
+    for key in (key for key in keys if key not in inside):
+        column = f"{name}.{key}" if key in rest or key == name or key.lower() in OF_PROBLEMS else key
+        rest[column] = [answer.get(key) for answer in answers]
+    yield {**rest, name: [answer[key] for answer, key in zip(answers, inside, strict=True)]}
+
+
+def _are_answers(values: Mapping[str, Any], name: str) -> bool:
+    answers = parsed_cell(values[name])
+    if not _objects(answers) or not answers or is_parts(answers) or any(map(is_turn, answers)):
+        return False
+    return all(any(isinstance(answer.get(key), str) for key in INSIDE) for answer in answers)
+
+
+_RIGHT = ("answerKey", "answer_index", "answer_idx", "gold_index", "correct_index", "answer")
+
+
+def _choice(values: Values, names: tuple[str, str]) -> Iterator[Values]:
+    """A question whose options are in a column of their own, and whose answer is the place or the letter of one."""
+    asking, listing = names
+    right = next(name for name in _RIGHT if name in values)
+    rest = {key: value for key, value in values.items() if key not in {*names, right}}
+    options, place = _options(values, listing, right)
+    shown = multiple_choice(ChoiceColumns(("options",), "place"), {"options": options, "place": place}, values[asking])
+    yield {**rest, **shown, "kind": "choice"}
+
+
+def _options(values: Mapping[str, Any], listing: str, right: str) -> tuple[list[str], int | None]:
+    """The texts of the options and the place of the right one, None where the cell names no option."""
+    held = parsed_cell(values[listing])
+    apart = isinstance(held, dict)  # ARC's columns of texts and labels
+    listed, labels = (held.get("text"), held.get("label")) if apart else (held, list(LETTERS))
+    if not isinstance(listed, list) or not isinstance(labels, list) or not all(isinstance(item, str) for item in listed):
+        return [], None
+    cell = values.get(right)
+    if isinstance(cell, str) and cell.strip() in (given := labels[: len(listed)]):
+        return listed, given.index(cell.strip())
+    return listed, cell if type(cell) is int and 0 <= cell < len(listed) else None
+
+
+def _hides_options(values: Mapping[str, Any], names: tuple[str, str]) -> bool:
+    """True for a row whose question does not show its options, of which one is right."""
+    asked, right = values[names[0]], next((name for name in _RIGHT if name in values), None)
+    if right is None or not isinstance(asked, str):
+        return False
+    options, place = _options(values, names[1], right)
+    return place is not None and 2 <= len(options) <= len(LETTERS) and not all(option in asked for option in options)
 
 
 def _sglang(values: Values) -> Iterator[Values]:
@@ -216,13 +352,38 @@ FORMATS: tuple[Format, ...] = (
     Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
     Format("Anthropic batch output", frozenset({"custom_id", "result"}), _anthropic_batch),
-    Format("verl", frozenset({"prompt", "reward_model"}), _verl, _has_truth),
+    Format("Anthropic message", frozenset({"role", "content", "stop_reason"}), _anthropic),
+    *(
+        Format(form, frozenset({"prompt", name}), partial(_graded, name=name), partial(_has_truth, name=name))
+        for form, name in (("verl", "reward_model"), ("Prime Intellect", "verification_info"))
+    ),
+    *(
+        Format("preference pairs", frozenset(names), partial(_preferred, names=names))
+        for names in (("chosen", "rejected"), ("preferred_output", "non_preferred_output"))
+    ),
     Format("OpenAI response", frozenset({"output", "status"}), _response, _has_items),
     Format("SGLang outputs", frozenset({"text", "meta_info"}), _sglang, _has_about),
     Format("Inspect log", inspect_ai.KEYS, inspect_ai.import_rows, _has_output),
     Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm, _has_outputs),
     Format("OpenAI completions", frozenset({"choices"}), _chat_completion, _has_choices),
-    Format("Alpaca", frozenset({"instruction", "input", "output"}), _alpaca, _is_alpaca),
+    Format("Alpaca", frozenset({"instruction", "input"}), _alpaca, _is_alpaca),
+    *(
+        Format(
+            "system prompt apart",
+            frozenset({"system", name}),
+            partial(_with_system, name=name),
+            partial(_lacks_system, name=name),
+        )
+        for name in ("conversations", "messages")
+    ),
     Format("NeMo-Skills generations", nemo_skills.KEYS, nemo_skills.import_rows),
+    *(
+        Format("answers with fields", frozenset({name}), partial(_objects_of, name=name), partial(_are_answers, name=name))
+        for name in ROLLOUT_ALIASES["text"]
+    ),
+    *(
+        Format("multiple choice", frozenset(names), partial(_choice, names=names), partial(_hides_options, names=names))
+        for names in product(("question", "problem", "prompt", "query"), ("choices", "options"))
+    ),
 )
 """The forms in the order in which they are tried."""

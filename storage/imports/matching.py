@@ -33,7 +33,7 @@ class ProblemLookup:
 
     def problem(self, row: FileRow) -> tuple[StoredProblem | None, Problem | None]:
         """The stored problem of a row; nothing is made."""
-        name = cells.text(self.columns.get(row.values, "problem_id"))
+        name = cells.identifier(self.columns.get(row.values, "problem_id"))
         cell = prompt_cell(self.columns, row.values)
         stored = None if name is None else self.known.get(name)
         if stored is None and cell is not None:
@@ -120,7 +120,9 @@ def _prompt_ids(cell: Any) -> tuple[str, list[str]]:
         prompt = cells.text(cell) or ""
         return prompt[:60], [Problem(prompt, "").prompt_id]  # 60 characters name it in a message
     prompt_turns, _ = asked_and_answered(messages(cell) or ())
-    alone = [Problem(prompt_turns[0].content, "").prompt_id] if len(prompt_turns) == 1 else []
+    # A system prompt is the run's, and a problem may be stored without it.
+    asked = [turn for turn in prompt_turns if turn.role not in ("system", "developer")]
+    alone = [Problem(asked[0].content, "").prompt_id, Problem((asked[0],), "").prompt_id] if len(asked) == 1 else []
     return prompt_turns[-1].content[:60] if prompt_turns else "", [Problem(prompt_turns, "").prompt_id, *alone]
 
 

@@ -77,6 +77,7 @@ class ProblemRows:
             extra["level"] = cells.plain(raw_level)
             self.levels[str(raw_level)] += 1
         split = cells.text(get(values, "split")) or "train"
+        split = "train" if split.strip().lower() == "train" else split
         self.splits[split] += 1
         return Problem(
             prompt=self._prompt(values),
@@ -90,7 +91,7 @@ class ProblemRows:
             skill=cells.json_text(get(values, "skill")),
             template=cells.json_text(get(values, "template")),
             meta=extra,
-            external_id=cells.text(get(values, self._id_field)),
+            external_id=cells.identifier(get(values, self._id_field)),
         )
 
     def _prompt(self, values: dict[str, Any]) -> str | tuple[Message, ...]:
@@ -159,7 +160,7 @@ class ProblemRows:
 def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
     """The cell with the question: the prompt, else the conversation that contains the answer."""
     value = opened_conversation(columns.get(values, "prompt"))
-    return columns.get(values, "messages") if value is None and columns.has("messages") else value
+    return opened_conversation(columns.get(values, "messages")) if value is None and columns.has("messages") else value
 
 
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:

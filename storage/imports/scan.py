@@ -34,13 +34,19 @@ def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None, *, 
     names: dict[str, None] = {}
     formats: dict[str, None] = {}
     fixed = spec.rows is None and {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
-    for row in clean_rows(spec, Sanitiser(), faults, limit=_DETECT_ROWS if fixed or first else None):
+    sanitiser = Sanitiser()
+    for row in clean_rows(spec, sanitiser, faults, limit=_DETECT_ROWS if fixed or first else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
     if not names and faults is not None and len(faults):
         where, reason = next(iter(faults.reasons.items()))
         more = f" ({len(faults):,} such rows)" if len(faults) > 1 else ""
         raise SetupError(f"no row of {spec.path} can be read: {where} {reason}{more}; nothing was stored.")
+    if not names and sanitiser.empty:
+        raise SetupError(
+            f"no row of {spec.path} holds an answer: {sanitiser.empty:,} requests in it failed; nothing was stored.",
+            next_command="look at the errors in its rows, and ask again",
+        )
     if spec.layout is not None:
         aliases = {name: (name,) for name in aliases}  # the layout has named every field by now
     constants = _constants(spec, names) if "split" in aliases else spec.constants

@@ -94,14 +94,29 @@ def error_of(body: bytes) -> tuple[str | None, str]:
     return error_in(data)
 
 
+_WORDS = ("message", "detail", "msg", "error_msg", "status_msg", "raw")
+_HOLDING = ("error", "base_resp", "metadata")  # OpenRouter's metadata has the words of the provider behind it
+
+
 def error_in(data: Any) -> tuple[str | None, str]:
     """(code, message) of an error as parsed."""
     error: Any = data.get("error", data) if isinstance(data, dict) else data
     if not isinstance(error, dict):
         return None, str(error)[:MOST_HEARD]
     code = next((code for code in (error.get("code"), error.get("type")) if isinstance(code, str) and code), None)
-    message = error.get("message") or error.get("detail") or error
-    return code, str(message)[:MOST_HEARD]
+    return code, (words_of(error) or str(error))[:MOST_HEARD]
+
+
+def words_of(error: Mapping[str, Any]) -> str:
+    """What an object says of a failure, under the names that servers and gateways use; "" where it says nothing of one."""
+    given = error.get("error")
+    if isinstance(given, str):
+        return given[:MOST_HEARD]
+    inside = [held for name in _HOLDING if isinstance(held := error.get(name), dict)]
+    # A choice has its message under one of these names.
+    words = [str(error[name]) for name in _WORDS if error.get(name) and not isinstance(error[name], dict)]
+    words += filter(None, map(words_of, inside))
+    return ": ".join(dict.fromkeys(words))[:MOST_HEARD]
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -9,19 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rollmill.ground.records import FinishReason, Message
-from rollmill.ground.replies.faults import FILTERED
+from rollmill.ground.replies.ends import FINISHED, UNFINISHED
 from rollmill.ground.replies.thoughts import PARTS, thought_of
 from rollmill.pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
-from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
+from rollmill.pipelines.generate.http.failures import MOST_HEARD, Failure, error_in, words_of
 
-FINISHED: Mapping[str, FinishReason] = {
-    "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
-    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop",
-    "length": "length", "max_tokens": "length",
-    **dict.fromkeys(FILTERED, "length"),  # cut short, though not by us: never a whole answer
-}  # fmt: skip
 PLAIN = frozenset({"stop", "length"})
-UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
+_EVENTS = (b"data:", b"event:", b":")  # a stream of server-sent events
 MOST_TOKENS = 2**31  # a count or a token id from here on is not believed
 MOST_NOTE = 200  # characters of a note that is stored
 
@@ -70,7 +64,7 @@ def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Serv
     message: Mapping[str, Any] = given if isinstance(given, dict) else {}
     content = message.get("content") if message else choice.get("text")
     text = _text(content)
-    if text is None and content is not None:
+    if text is None and content is not None and not message.get("tool_calls"):
         raise Failure("no_choices", f"the content is a JSON {type(content).__name__}: {str(content)[:MOST_HEARD]}")
     if text is None and not message:
         raise Failure("no_choices", "a choice has neither message nor text")
@@ -95,7 +89,8 @@ def read_object(body: bytes) -> Mapping[str, Any]:
         data = json.loads(body.decode())
     # Deeply nested JSON raises RecursionError.
     except (ValueError, RecursionError) as error:
-        raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:MOST_HEARD]!r}") from None
+        what = "a stream, though none was asked for" if body.lstrip().startswith(_EVENTS) else str(error)[:80]
+        raise Failure("not_json", f"{what}; it begins {body[:MOST_HEARD]!r}") from None
     if not isinstance(data, dict):
         raise Failure("not_json", f"a JSON {type(data).__name__} where an object belongs")
     return data
@@ -108,10 +103,12 @@ def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     listed = data.get("choices")
     choices = [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
+    choice = min(choices, key=_order) if choices else data
+    if words := words_of(choice if choices and choice.get("error") else {} if choices else data):
+        raise Failure("error_in_reply", words, code=error_in(choice)[0])
     if not choices:
-        detail = error_in(data)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
-        raise Failure("error_in_reply" if data.get("error") else "no_choices", detail)
-    return min(choices, key=_order)
+        raise Failure("no_choices", f"keys {sorted(data)[:8]}")
+    return choice
 
 
 def _order(choice: Mapping[str, Any]) -> tuple[int, int]:
@@ -122,9 +119,10 @@ def _order(choice: Mapping[str, Any]) -> tuple[int, int]:
 def _text(content: Any) -> str | None:
     """A content that is a text, or a list of parts with texts."""
     if isinstance(content, list):
-        spoken = [part for part in content if isinstance(part, dict) and part.get("type") not in PARTS]
-        parts = [part.get("text") for part in spoken]
-        return "".join(part for part in parts if isinstance(part, str))
+        spoken = [part for part in content if not (isinstance(part, dict) and part.get("type") in PARTS)]
+        parts = [part.get("text", part.get("refusal")) if isinstance(part, dict) else part for part in spoken]
+        texts = [part for part in parts if isinstance(part, str)]
+        return "".join(texts) if texts or not spoken else None
     return content if isinstance(content, str) else None
 
 
@@ -185,7 +183,7 @@ def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
 def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
     """Read the reason of the end; if the server does not give it, infer it from the token count."""
     reason = reason if isinstance(reason, str) else None
-    if reason in UNFINISHED:
+    if (reason or "").lower() in UNFINISHED:
         # The server gave up in the middle: not the model's answer, and another try may bring one.
         raise Failure("aborted", f"finish_reason {reason}")
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = ("reasoning_content", "reasoning", "thinking", "thoughts")
-PARTS = ("thinking", "reasoning", "reasoning_text", "thought")
+NAMES = (
+    "reasoning_content", "reasoning", "thinking", "thoughts", "thought", "reasoning_text", "thinking_content",
+    "reasoning_details", "thinking_blocks",
+)  # fmt: skip
+PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary", "thought")
 """Types of the parts of a content that are no answer."""
 _INSIDE = ("thinking", "reasoning", "text", "content", "summary")
 _DEPTH = 3  # of parts in parts: a hostile reply may nest them without end

@@ -16,6 +16,7 @@ from rollmill.ground.records import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
+_NO_TEST = frozenset({"", "{}", "[]", "null", "none", "nan", "false"})
 _LEVEL = re.compile(r"(?!\s*-)\D*(\d{1,18})\s*")  # -3 is no level, and 18 digits fit 64 bits
 
 
@@ -40,6 +41,11 @@ def text(value: Any) -> str | None:
         return "true" if value else "false"
     value = plain(value)
     return None if value is None else str(value)
+
+
+def identifier(value: Any) -> str | None:
+    """A cell as an id: 3.0 is 3, as pandas makes whole numbers decimal ones where a cell is missing."""
+    return text(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def json_text(value: Any) -> str | None:
@@ -119,7 +125,8 @@ def texts(value: Any) -> tuple[str, ...]:
         except (ValueError, RecursionError):
             return (value,)
     items = value if isinstance(value, list | tuple) else [value]
-    return tuple(json_text(item) or "" for item in items if item is not None)
+    tests = (json_text(item) or "" for item in items if not isinstance(item, bool))
+    return tuple(test for test in tests if test.strip().lower() not in _NO_TEST)
 
 
 def plain(value: Any) -> Any:

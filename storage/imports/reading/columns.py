@@ -1,8 +1,10 @@
 """Mapping of columns to fields: known names, a person's own mapping, constants. Reads no rows.
 
-The aliases are the column names of published sets; the first one present wins, whatever its case.
+The aliases are the column names of published sets; the first one present wins, whatever its case and the signs between
+its words (`Correct Answer`, `expectedOutput`).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +15,9 @@ from rollmill.storage.imports.reading.cells import CellError, level, root
 
 Aliases = Mapping[str, tuple[str, ...]]
 _SHOWN = 5
+_BETWEEN = re.compile(r"[\s_-]+")
 _ONE_ONLY = ("text", "reference")  # fields of which a second column would be another answer
-_WORKED = frozenset({"canonical_solution", "solution"})  # stand beside an answer and say how it is found
+_NO_RIVALS = frozenset({"canonical_solution", "solution", "message"})  # a worked answer; a message may be about the row
 
 PROBLEM_ALIASES: Aliases = {
     "prompt": ("prompt", "question", "problem", "instruction", "input", "query", "messages", "conversations", "text"),
@@ -29,6 +32,10 @@ PROBLEM_ALIASES: Aliases = {
         "final_answer",
         "answer",
         "target",
+        "ideal",
+        "expected",
+        "expected_output",
+        "answer_key",
         "canonical_solution",
         "solution",
     ),
@@ -54,19 +61,22 @@ ROLLOUT_ALIASES: Aliases = {
         "generated_solution",
         "prediction",
         "model_output",
+        "model_response",
+        "llm_response",
         "responses",
         "completions",
         "generations",
         "samples",
+        "message",
     ),
     "messages": ("messages", "conversation", "conversations", "turns", "trajectory"),
-    "model": ("model", "model_name", "model_id", "generator", "generation_model", "engine"),
+    "model": ("model", "model_name", "model_id", "generator", "generation_model", "generation_models", "engine"),
     "sample_index": ("sample_index", "sample_id", "sample", "attempt", "rollout_index"),
     "is_correct": ("is_correct", "correct", "passed"),
     "external_id": ("id", "rollout_id", "completion_id", "uid"),
-    "finish_reason": ("finish_reason", "finish_reasons", "stop_reason"),
-    "tokens_in": ("tokens_in", "prompt_tokens", "input_tokens"),
-    "tokens_out": ("tokens_out", "completion_tokens", "output_tokens"),
+    "finish_reason": ("finish_reason", "finish_reasons", "stop_reason", "done_reason"),
+    "tokens_in": ("tokens_in", "prompt_tokens", "input_tokens", "prompt_eval_count"),
+    "tokens_out": ("tokens_out", "completion_tokens", "output_tokens", "eval_count"),
     "logprob_sum": ("logprob_sum", "cumulative_logprob"),
     "reasoning": ("reasoning", "reasoning_content", "thinking"),
 }
@@ -79,6 +89,9 @@ EMBEDDED_ALIASES: Aliases = {
         if name not in {"prompt", "external_id"}
     },
 }
+OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias in aliases)
+INSIDE = ("text", "content", "response", "generation", "completion", "output")
+"""Names of the text in an answer that is an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +161,15 @@ def resolve(
     # Whoever says where the answer is has said that it is nowhere else.
     elsewhere = {"text": "messages", "messages": "text"}
     decided = {elsewhere[name] for name in maps if name in elsewhere and elsewhere[name] not in maps}
-    # Reversed: of columns that differ in case only, the first one wins.
-    lower = {column.lower(): column for column in reversed(present)}
+    # Reversed: of columns that differ in case only, the first one wins, and before those that differ in more.
+    squeezed = {_squeezed(column): column for column in reversed(present)}
+    exact = {column.lower(): column for column in reversed(present)}
+    lower = {
+        alias: exact.get(alias) or squeezed[_squeezed(alias)]
+        for known in aliases.values()
+        for alias in known
+        if _squeezed(alias) in squeezed
+    }
     for name, known in aliases.items():
         if name in fields or name in constants or name in decided:
             continue
@@ -163,8 +183,14 @@ def resolve(
         for name in _ONE_ONLY
         if name in fields and name not in maps
     }
-    rivals = {name: tuple(column for column in others if column.lower() not in _WORKED) for name, others in rivals.items()}
+    rivals = {
+        name: tuple(column for column in others if column.lower() not in _NO_RIVALS) for name, others in rivals.items()
+    }
     return Columns(fields, dict(constants), present, rivals={name: others for name, others in rivals.items() if others})
+
+
+def _squeezed(column: str) -> str:
+    return _BETWEEN.sub("", column.lower())
 
 
 def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:

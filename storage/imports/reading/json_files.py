@@ -16,12 +16,25 @@ from typing import Any
 from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded
 from rollmill.storage.imports.reading.lines import FileRow, damaged, decoded, is_damage, numbered_lines, opened
+from rollmill.storage.imports.reading.splits import split_of
 
 MAX_JSON = 512 << 20
 """Bytes of a JSON file that is read whole, unfolded."""
 _LOG = re.compile(rb'\{\s*"(?:version|status|eval)"')  # Inspect's logs begin so and hold everything in one object
 _INK = re.compile(r"[^ \t\n\r]")
-_HOLDERS = ("data", "rows", "examples", "instances", "problems", "questions", "items", "records", "samples", "results")
+_HOLDERS = (
+    "data",
+    "rows",
+    "examples",
+    "instances",
+    "problems",
+    "questions",
+    "items",
+    "records",
+    "samples",
+    "results",
+    "request_states",
+)
 
 
 def json_lines(path: Path, unfolded: Unfolded) -> Iterator[FileRow]:
@@ -128,6 +141,12 @@ def _rows_of(path: Path, value: Any) -> list[Any]:
         return table
     lists = [key for key, cell in value.items() if isinstance(cell, list) and cell and all(map(_is_object, cell))]
     known = [key for key in lists if key.lower() in _HOLDERS]
+    held = [cell for key, cell in value.items() if key.lower() in _HOLDERS and isinstance(cell, dict)]
+    # A list in an object in the file's object, as promptfoo writes its results.
+    if not lists and len(held) == 1 and (inside := _rows_of(path, held[0])) != [held[0]]:
+        return inside
+    if len(lists) == len(value) > 1 and any(split_of(Path(key)) for key in lists):
+        return [{**_inner(row), "split": split_of(Path(key)) or key} for key in lists for row in value[key]]
     # Beside other cells a list of objects may be a cell of one row, such as its messages.
     if len(known) == 1 or (lists and len(value) == 1):
         return [_inner(row) for row in value[(known or lists)[0]]]

@@ -116,7 +116,7 @@ class Layout:
         if self.answer_in != "whole":
             new["solution"], new["reference"] = _answer(_text(new["reference"], "reference"), self.answer_in)
         if self.choices is not None:
-            new |= _multiple_choice(self.choices, row, new["prompt"])
+            new |= multiple_choice(self.choices, row, new["prompt"])
         if self.tests is not None:
             new["tests"] = _tests(self.tests, row)
         if self.splits is not None:
@@ -163,7 +163,7 @@ def _answer(solution: str, answer_in: AnswerIn) -> tuple[str, str]:
     return solution, answer
 
 
-def _multiple_choice(choices: ChoiceColumns, row: Values, question: str) -> dict[str, Any]:
+def multiple_choice(choices: ChoiceColumns, row: Values, question: str) -> dict[str, Any]:
     """The question with its options below it, the right letter, and the options by letter."""
     texts, right = _options(choices, row)
     order = list(range(len(texts)))

@@ -13,7 +13,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.files import plain
 from rollmill.storage.imports.reading.limits import MAX_BLANK, MAX_ROW, Unfolded
 
-COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 """Suffixes of compressed text files, and the names of their compressions."""
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -57,7 +57,7 @@ def damaged(path: Path, error: Exception, after: str = "") -> SetupError:
 def is_damage(path: Path, error: Exception) -> bool:
     """True for an error that a decompressor raises; an OSError of a plain file is the disk's."""
     broken = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error)
-    return broken or (path.suffix.lower() == ".zst" and isinstance(error, OSError) and error.errno is None)
+    return broken or (path.suffix.lower() in COMPRESSED and isinstance(error, OSError) and error.errno is None)
 
 
 def numbered_lines(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, bytes]]:

@@ -4,6 +4,7 @@ Every row carries the place it came from, and everything that is wrong with a fi
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -19,7 +20,8 @@ from rollmill.storage.imports.reading.zip_members import packed_rows
 
 # csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1
-_SEPARATORS = (";", "\t", "|")
+_NAMED_SEPARATOR = re.compile(r"sep=(.)")  # the first line of a file that Excel is to open
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_rows(path: Path, *, faulty: bool = False, max_bytes: int | None = None) -> Iterator[FileRow]:
@@ -51,7 +53,8 @@ def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[FileRow]]:
     reader = READERS.get(suffixes[-1] if suffixes else "")
     if reader is None:
         raise SetupError(
-            f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz or .zst")
+            f"cannot tell the format of {path.name!r} from its suffix.",
+            choices=(*READERS, "each also with .gz, .zst or .bz2"),
         )
     if not path.is_file():
         mistake = "is not a file: an import may read its file again" if path.exists() else "does not exist"
@@ -71,6 +74,8 @@ def _separator(path: Path, usual: str) -> str:
     """The separator of a file's cells: another than the usual one where only that one divides the header."""
     with opened(path) as stream:
         header = stream.readline(MAX_ROW).decode("utf-8-sig", "replace")
+    if named := _NAMED_SEPARATOR.fullmatch(header.rstrip()):
+        return named[1]
     with suppress(csv.Error):
         if len(next(csv.reader([header], delimiter=usual), [])) == 1:
             counts = {other: len(next(csv.reader([header], delimiter=other))) for other in _SEPARATORS}
@@ -100,7 +105,7 @@ def _delimited(path: Path, usual: str, unfolded: Unfolded) -> Iterator[FileRow]:
     try:
         for cells in reader:
             held = 0
-            if not cells:
+            if not cells or (header is None and reader.line_num == 1 and cells[0] == "sep=" and set(cells[1:]) == {""}):
                 continue
             if header is None:
                 header = distinct_names(path, cells)
@@ -170,6 +175,7 @@ READERS: Mapping[str, Callable[[Path, Unfolded], Iterator[FileRow]]] = {
     ".json": json_document,
     ".parquet": _parquet,
     ".arrow": _arrow,
+    ".feather": _arrow,
     ".csv": _csv,
     ".tsv": _tsv,
     ".eval": packed_rows,

@@ -14,13 +14,18 @@ from rollmill.storage.imports.reading.cells import CellError, json_text, parsed_
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]
 
-_ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "ai": "assistant", "bot": "assistant"}
-_ROLES |= {"observation": "tool", "function_response": "tool"}
+_ROLES = {
+    **dict.fromkeys(("system", "developer", "user", "assistant", "tool"), ""),
+    **dict.fromkeys(("human", "prompter"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "model", "ai", "bot", "claude", "bard", "bing"), "assistant"),
+    **dict.fromkeys(("observation", "function", "function_response", "ipython", "environment"), "tool"),
+}
 _TURNS: dict[str, tuple[str, Kind]] = {
     "text": ("assistant", "text"),
     "code": ("assistant", "code"),
     "execution": ("tool", "execution"),
 }
+_SPOKEN = ("content", "value", "text")
 _ASKING = frozenset({"system", "developer", "user"})
 _FENCES = {"code": "python", "execution": "output", "tool_call": "tool_call", "tool_result": "output"}
 
@@ -119,17 +124,17 @@ def _block(turn: Message) -> str:
 
 def _role(turn: dict[str, Any]) -> Any:
     role = turn.get("role", turn.get("from"))
-    return _ROLES.get(role, role) if isinstance(role, str) else role
+    return _ROLES.get(role.lower()) or role.lower() if isinstance(role, str) else role
 
 
 def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
     role = turn.get("role", turn.get("from"))
-    content = turn.get("content", turn.get("value"))
+    content = next((turn[name] for name in _SPOKEN if name in turn), None)
     calls = _calls(turn, content)
     if role == "function_call":  # ShareGPT's turn of a call, whose text is the call
         yield Message("assistant", text(content) or "", "tool_call", turn.get("name"))
         return
-    if isinstance(role, str) and {"content", "value"} & turn.keys() and content is None and not calls:
+    if isinstance(role, str) and set(_SPOKEN) & turn.keys() and content is None and not calls:
         content = ""  # as an empty text: a reply may hold nothing
     if not isinstance(role, str) or (content is None and not calls):
         raise CellError("a turn has no role or no content")
@@ -137,7 +142,7 @@ def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
         author, kind = _TURNS[role]
         yield Message(author, _content(content), kind)
         return
-    role = _ROLES.get(role, role)
+    role = _known_role(turn)
     if content is None and thought:
         content = ""
     if content is not None and not (calls and not thought and not _content(content)):
@@ -146,18 +151,30 @@ def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
         if not isinstance(kind, str) or kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
         yield Message(role, thought + _content(content), kind, turn.get("name"))
-    for call in calls:
-        # OpenAI's form has name and arguments under `function`, others have them in the call.
-        function = call.get("function", call) if isinstance(call, dict) else {}
-        if not isinstance(function, dict):
-            raise CellError(f"a tool call names the function {function!r}, which is not an object")
-        arguments = function.get("arguments", function.get("input"))
-        yield Message(role, json_text(arguments) or "", "tool_call", function.get("name"))
+    yield from (_call(role, call) for call in calls)
+
+
+def _known_role(turn: dict[str, Any]) -> str:
+    role = _role(turn)
+    if role not in _ROLES:
+        known = ", ".join((*_ROLES, *_TURNS, "function_call"))
+        raise CellError(f"a turn has the unknown role {role!r} (known: {known})")
+    return str(role)
+
+
+def _call(role: str, call: Any) -> Message:
+    # OpenAI's form has name and arguments under `function`, others have them in the call.
+    function = call.get("function", call) if isinstance(call, dict) else {}
+    if not isinstance(function, dict):
+        raise CellError(f"a tool call names the function {function!r}, which is not an object")
+    arguments = function.get("arguments", function.get("input"))
+    return Message(role, json_text(arguments) or "", "tool_call", function.get("name"))
 
 
 def _calls(turn: dict[str, Any], content: Any) -> list[Any]:
     """The tool calls of a turn: under a name of their own, or as parts of the content."""
-    calls = turn.get("tool_calls")
+    # The older form has one call, under a name of its own.
+    calls = turn.get("tool_calls") or [call for call in [turn.get("function_call")] if isinstance(call, dict)]
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     inside = [part for part in parts if part.get("type") == "tool_use"]
     return [*(calls if isinstance(calls, list) else ()), *inside]

@@ -278,21 +278,27 @@ def test_paths_reach_into_json_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "kept"),
+    ("row", "form", "asked"),
     [
-        ({"question": "2+2?", "choices": ["3", "4"], "answer": "B"}, ["3", "4"]),
-        ({"question": "2+2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]}, "answer": "B"}, None),
-        ({"question": "2+2?", "choices": "3 or 4", "answer": "B"}, "3 or 4"),
+        ({"choices": ["3", "4"], "answer": "B"}, "multiple choice", "2+2?\n\nA) 3\nB) 4"),
+        ({"choices": ["3", "4"], "answer": 1}, "multiple choice", "2+2?\n\nA) 3\nB) 4"),
+        (
+            {"choices": {"text": ["3", "4"], "label": ["1", "2"]}, "answerKey": "2"},
+            "multiple choice",
+            "2+2?\n\nA) 3\nB) 4",
+        ),
+        ({"choices": "3 or 4", "answer": "B"}, "", "2+2?"),
+        ({"question": "2+2? A: 3, B: 4", "choices": ["3", "4"], "answer": "B"}, "", "2+2? A: 3, B: 4"),
     ],
-    ids=["MMLU", "ARC", "text"],
+    ids=["letter", "place", "ARC", "text", "shown already"],
 )
-def test_columns_of_a_benchmark_that_a_tool_names_alike_are_its_own(
-    ws: Workspace, jsonl: WriteLines, row: dict[str, Any], kept: Any
+def test_a_question_is_asked_with_its_options(
+    ws: Workspace, jsonl: WriteLines, row: dict[str, Any], form: str, asked: str
 ) -> None:
-    report = import_problems(ws, ImportSpec(jsonl(row), "own"))
-    ((problem,), meta) = (stored(ws, "problems"), json.loads(stored(ws, "problems")[0]["meta"]))
-    assert (report.format, problem["reference"]) == ("", "B")
-    assert meta["choices"] == (row["choices"] if kept is None else kept)
+    """A benchmark has columns that servers' replies have as well, and an answer that says nothing without its options."""
+    report = import_problems(ws, ImportSpec(jsonl({"question": "2+2?", **row}), "own"))
+    (problem,) = stored(ws, "problems")
+    assert (report.format, problem["reference"], json.loads(problem["prompt"])) == (form, "B", asked)
 
 
 def test_a_row_whose_output_is_a_text_is_no_log(ws: Workspace, jsonl: WriteLines) -> None:

@@ -29,6 +29,10 @@ def said(**message: Any) -> dict[str, Any]:
         ({"text": "four", "finish_reason": "stop"}, "four"),
         (said(content=[{"type": "text", "text": "fo"}, {"type": "text", "text": "ur"}, 3]), "four"),
         (said(content=None), ""),
+        (said(content=["fo", "ur"]), "four"),
+        (said(content=[{"type": "output_text", "text": "four"}]), "four"),
+        (said(content=[{"type": "refusal", "refusal": "I cannot."}]), "I cannot."),
+        (said(content=[]), ""),
         (said(content="\ud800"), "\ud800"),
         (said(content=None, refusal="I cannot."), "I cannot."),
     ],
@@ -42,7 +46,8 @@ def test_texts(choice: Any, text: str) -> None:
     [
         ("stop", "stop", "absent"), ("length", "length", "absent"), ("content_filter", "length", "content_filter"),
         ("tool_calls", "stop", "tool_calls"), ("eos_token", "stop", "eos_token"), ("odd", "stop", "odd"),
-        (None, "stop", None), (7, "stop", None),
+        (None, "stop", None), (7, "stop", None), ("MAX_TOKENS", "length", "MAX_TOKENS"),
+        ("model_context_window_exceeded", "length", "model_context_window_exceeded"),
     ],
 )  # fmt: skip
 def test_finish_reasons(reason: Any, finish: str, note: Any) -> None:
@@ -96,6 +101,7 @@ def test_token_ids_overrule_the_count() -> None:
         {"type": "thinking", "thinking": "2 and 2", "signature": "x"},
         {"type": "reasoning", "reasoning": "2 and 2"},
         {"type": "reasoning", "text": "2 and 2"},
+        {"type": "reasoning.text", "text": "2 and 2"},
     ],
 )
 def test_a_part_that_is_reasoning_is_kept_apart(part: dict[str, object]) -> None:
@@ -103,7 +109,7 @@ def test_a_part_that_is_reasoning_is_kept_apart(part: dict[str, object]) -> None
     assert (answer.text, answer.reasoning) == ("4", "2 and 2")
 
 
-@pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking_content", "thought"])
 def test_reasoning_is_kept_apart(key: str) -> None:
     answer = read(said(content="4", **{key: "2 and 2"}))
     assert (answer.text, answer.reasoning) == ("4", "2 and 2")
@@ -156,12 +162,38 @@ def test_another_model_than_was_asked_for_is_noted() -> None:
         (b'{"choices": {"0": 1}}', "no_choices"), (b'{"choices": [{}]}', "no_choices"),
         (b'{"choices": [{"text": 7}]}', "no_choices"), (b'{"error": {"message": "overloaded"}}', "error_in_reply"),
         (b'{"choices": [{"text": "x", "finish_reason": "abort"}]}', "aborted"),
+        (b'{"choices": [{"text": "x", "finish_reason": "Error"}]}', "aborted"),
+        (b'{"choices": [{"text": "x", "finish_reason": "insufficient_system_resource"}]}', "aborted"),
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) -> None:
     with pytest.raises(Failure) as caught:
         read_answer(read_object(body), model="m", max_tokens=4)
     assert (caught.value.kind, caught.value.again) == (kind, True)
+
+
+def test_a_stream_that_was_not_asked_for_is_called_one() -> None:
+    with pytest.raises(Failure, match="not_json: a stream, though none was asked for; it begins b'data: "):
+        read_object(b'data: {"choices": [{"delta": {"content": "4"}}]}\n\ndata: [DONE]\n\n')
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"error": "quota used up"}, "quota used up"),
+        ({"object": "error", "message": "quota used up", "code": 40303}, "quota used up"),
+        ({"detail": "quota used up"}, "quota used up"),
+        ({"code": 1002, "msg": "quota used up", "success": False}, "quota used up"),
+        ({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "quota used up"}}, "quota used up"),
+        ({"error": {"message": "failed", "metadata": {"raw": "quota used up"}}}, "failed: quota used up"),
+        ({"choices": [{"error": {"message": "quota used up"}, "finish_reason": "error", "text": ""}]}, "quota used up"),
+        ({"choices": [{"error": {"message": "quota used up"}, "message": {"content": ""}}]}, "quota used up"),
+    ],
+)
+def test_an_error_in_a_reply_is_told_in_the_words_of_its_server(data: Any, words: str) -> None:
+    with pytest.raises(Failure) as caught:
+        read_answer(data, model="m", max_tokens=4)
+    assert (caught.value.kind, caught.value.detail) == ("error_in_reply", words)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +252,7 @@ def test_a_key_in_pieces_is_hidden_too() -> None:
     assert plain.top_logprobs == '[[["a ",-0.5]]]'
 
 
-@pytest.mark.parametrize("content", [42, 1.5, True, {"text": "x"}])
+@pytest.mark.parametrize("content", [42, 1.5, True, {"text": "x"}, [{"type": "audio", "data": "x"}]])
 def test_a_content_that_is_no_text_is_no_empty_answer(content: Any) -> None:
     for choice in (said(content=content), {"text": content, "finish_reason": "stop"}):
         with pytest.raises(Failure, match="no_choices: the content is a JSON "):

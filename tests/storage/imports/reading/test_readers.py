@@ -168,8 +168,8 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
         (
             "a.txt",
             "x",
-            "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .csv, "
-            ".tsv, .eval, each also with .gz or .zst.",
+            "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .feather, "
+            ".csv, .tsv, .eval, each also with .gz, .zst or .bz2.",
         ),
     ],
 )
@@ -189,7 +189,8 @@ def test_a_file_that_is_no_parquet_and_a_missing_one_are_named(tmp_path: Path) -
     (tmp_path / "folder.csv").mkdir()
     assert (
         message(tmp_path / "folder.csv")
-        == "FILE is a folder without files of rows. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .csv, .tsv, .eval. "
+        == "FILE is a folder without files of rows. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .feather, .csv, .tsv, "
+        ".eval. "
         "Next: name one file in it: ls FILE"
     )
 
