@@ -140,10 +140,10 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
 def _denied(text: str, stated: Stated) -> bool:
     """True if words of a language that is not read otherwise deny the answer: its box, or the number in it."""
     answer, start, end = stated
-    if stated_in(text):
-        return False
     if answer.rule == "boxed":
         return is_denied_elsewhere(text, start, end)
+    if stated_in(text):
+        return False
     numbers = list(_DIGITS.finditer(text, max(start, text.rfind(answer.text, start, end)), end))
     return bool(numbers) and is_denied_elsewhere(text, *numbers[-1 if answer.rule == "tail" else 0].span())
 

@@ -17,8 +17,10 @@ UNFINISHED = re.compile(
 """Words that continue a line, or take back its statement."""
 _OF_ITSELF = re.compile(
     r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
+    r"|\b(?:sum|difference|product|half|double|twice|square|reciprocal|negative|opposite) of (?:the|our|my) answer\b"
+    r"|\b(?:twice|half|double) (?:the|our|my) answer\b|\banswer (?:plus|minus|times|divided|squared|doubled|halved)\b"
 )
-"""A sentence about the way to the answer, not about the question."""
+"""A sentence about the way to the answer, or about another number that the answer has a part in."""
 _ROUNDED = re.compile(r"((?<![\w.])\d+\s*/\s*\d+)\s*(?:≈|\\approx)\s*\d[\d.,]*(?:\s?\\?%)?")  # 2/15 ≈ 13.3%
 _BESIDE = re.compile(r"(?i)\b(?:out of|in|within|after|d[’']ici|dans|en|dentro de|nach|tra|fra) (?:a total of |all )?\Z")
 _TIME = re.compile(

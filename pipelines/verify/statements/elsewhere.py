@@ -17,14 +17,18 @@ _NEEDLES = tuple(_TABLE["needles"].split("|"))
 _PLAIN_NEEDLES = tuple(needle for needle in _NEEDLES if needle.isascii())
 _WORDS = frozenset(_TABLE["denies"].split())
 _JOINED = re.compile("|".join(map(re.escape, _TABLE["joined"])))
-_PHRASE = re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(_TABLE['phrases'])})[\s$*(\\a-z{{]{{0,14}}\Z")
+_RULED_OUT = "|".join(_TABLE["rules_out"].split())
+_PHRASE = re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(_TABLE['phrases'])}|{_RULED_OUT})[\s$*(\\a-z{{]{{0,14}}\Z")
+_TURNS = frozenset(_TABLE["turns"].split())
+_NEGATED_VERB = re.compile(rf"(?i)[\s$*)}}\]\\]*(?:[^\W\d_]+ ){{0,2}}?(?:{_TABLE['negated_verbs']})(?![^\W\d_])")
 _VOWEL_SIGN = r"[\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e30-\u0e4e\u0eb1-\u109f\u17b4-\u17d3]"
 _TOKEN = re.compile(rf"[^\W\d_](?:[^\W\d_]|{_VOWEL_SIGN})*|\d+|[.!?;\n。！？।]|,|，|、")
 _REACH = 60  # characters on each side of a value
 _OTHER_LANGUAGE = frozenset(
     b"niet geen inte ikke ikkje ei nem nincs nije nisu nu bukan bukanlah tidak pole nav hindi siyo sio hapana "
-    b"ekki ikki nuk ez nid nac ddim deyil deyildir emas akuyona akulona ayikho mhux jibu pa amsar odgovor respondo".split()
-)
+    b"ekki ikki nuk ez nid nac ddim deyil deyildir emas akuyona akulona ayikho mhux jibu pa amsar odgovor respondo "
+    b"no non pas point jamais nunca kein keine keiner keinen keinesfalls keineswegs nie niemals nicht nao falsch".split()
+).union(_TABLE["rules_out"].encode("ascii", "ignore").split())
 _LETTERS_ONLY = bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128)) + bytes(128)
 _ENDS = frozenset(".!?;\n。！？।")
 
@@ -51,7 +55,7 @@ def in_another_language(text: str, start: int, end: int) -> bool:
 
 def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
     """True if the clause of the value text[start:end] holds a word that denies it, with no other number between."""
-    if _PHRASE.search(text[max(0, start - _REACH) : start]):
+    if _PHRASE.search(text[max(0, start - _REACH) : start]) or _NEGATED_VERB.match(text, end):
         return True
     before = list(_TOKEN.finditer(text, max(0, start - _REACH), start))
     behind = list(_TOKEN.finditer(text, end, end + _REACH))
@@ -64,7 +68,7 @@ def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
 def _denier(tokens: list[re.Match[str]]) -> int | None:
     """Place of the first denying word before an end or a number."""
     for place, token in enumerate(tokens):
-        if token[0] in _ENDS or token[0].isdigit():
+        if token[0] in _ENDS or token[0].isdigit() or token[0].casefold() in _TURNS:
             return None
         if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
             return place

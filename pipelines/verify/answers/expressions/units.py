@@ -63,7 +63,7 @@ def is_foreign_name(word: str) -> bool:
 _ALONE = frozenset(_TABLE["alone"].split())
 _TURNING = _ALONE.union(_TABLE["turning"].split())
 # LaTeX writes cm^{2}, and abbreviations end in a full stop (sq. ft.).
-_POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None})
+_POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None, "/": " per "})
 
 
 def same_unit(left: str, right: str) -> bool:
