@@ -41,12 +41,12 @@ from rollmill.pipelines.verify.statements.words import Language, doubting_langua
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 EXTRACTION: tuple[tuple[Rule, str, str], ...] = (
-    ("hash", "9", "behind ####"),
-    ("boxed", "9", "in the last box"),
-    ("tag", "10", "between the last answer tags"),
-    ("phrase", "10", "behind the last “the answer is”"),
-    ("bare", "10", "the whole of a short text"),
-    ("tail", "13", "from the last line"),
+    ("hash", "10", "behind ####"),
+    ("boxed", "10", "in the last box"),
+    ("tag", "11", "between the last answer tags"),
+    ("phrase", "11", "behind the last “the answer is”"),
+    ("bare", "11", "the whole of a short text"),
+    ("tail", "14", "from the last line"),
 )
 """The rules in the order in which they are tried, each with its version and the place where it finds an answer."""
 

@@ -33,7 +33,9 @@ _CHANGING = re.compile(
     r"|twice|thrice|double|triple|quadruple|(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than"
     r"|(?:the )?(?:square root|cube root|square|cube|reciprocal|inverse|negative|negation|opposite|logarithm|factorial"
     r"|absolute value|complement|conjugate|double|triple|half) of|(?:anything|everything|all) (?:but|except)"
-    r"|divided by|multiplied by|(?:answer|result|solution)(?: (?:is|was|must be|should be|has to be|can be)"
+    r"|divided by|multiplied by"
+    r"|(?:different|differs?|distinct) from|(?:any|every)\w*(?: \w+)? (?:but|except)"
+    r"|(?:answer|result|solution)(?: (?:is|was|must be|should be|has to be|can be)"
     r"(?: (?:strictly|certainly|definitely|well|just|slightly|always))?"
     r" (?:at (?:most|least)|above|below|over|under|beyond|no (?:more|less) than|up to|bounded (?:above |below )?by)"
     r"| (?:strictly )?(?:exceeds|surpasses)))"
@@ -42,8 +44,10 @@ _CHANGING = re.compile(
 
 
 _CHANGED = re.compile(
-    r"(?i)[\s$*)\]\\]*,?\s*(?:(?:plus|minus|times) (?:\d|an?\b|the\b|half\b|one\b|two\b|three\b|four\b|five\b|six\b|ten\b|\$)"
+    r"(?i)[\s$*)\]\\]*,?\s*(?:(?:plus|minus|times) (?:\d|an?\b|the\b|half\b|one\b"
+    r"|two\b|three\b|four\b|five\b|six\b|ten\b|\$)"
     r"|(?:squared|cubed|factorial|doubled|tripled|halved)\b|and an? (?:half|third|quarter)\b"
+    r"|(?:(?:less|more|fewer) than|divided by|multiplied by) \W*(?:\d|the\b|half\b)"
     r"|or (?:more|less|fewer|higher|lower|greater|above|below)\b|at (?:most|least)[\s.,!]*\Z"
     r"|is (?:only |just |merely )?an (?:upper|lower) bound\b)"
 )

@@ -30,7 +30,7 @@ _ARTICLES = {
 }  # fmt: skip
 _CLAUSE = "(?:that|the|our|my|correct|right|final|answer|result|it|it's|is|was|would be|should be|must be|could be)"
 """Words between an English denial and the value of its clause: I doubt that *the answer is* 17."""
-_MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
+_MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"', ")", ").")
 VALUE = (
     r"(?P<value>\\boxed\s*\{[^{}]{1,80}\}|-?\\[dt]?frac\s*\{[^{}]{1,40}\}\s*\{[^{}]{1,40}\}"
     r"|[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|(?<![A-Za-zÀ-ɏ0-9_\\'’])\(?[A-J]\)?(?![A-Za-zÀ-ɏ0-9_'’]))"
