@@ -17,6 +17,7 @@ _HIDDEN = re.compile(
     r"|class\s*=\s*[\"'][^\"'>]*\b(?:hidden|sr-only|d-none))[^>]*>.*?</\2\s*>"
     r"|(?<!\A)<(s|del|strike)>.*?(?:</\3\s*>|\Z)|<\w+\s[^<>]*=\s*[\"'][^\"'<>]*\\f?box(?:ed)?\b[^<>]*>"
 )
+_TAG = re.compile(r"<[A-Za-z!]")
 _LINKED = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)|(?<![\\\w])\[[^\[\]\n]*\]\([^()\n]*\\boxed\{[^{}]*\}[^()\n]*\)")
 _MARKDOWN = re.compile(
     r"(?im)^[ \t]{0,3}\[(?://|comment|hidden|note|_|#)\]:[ \t]*(?:#|<>|<\S*>)?[ \t]*(?:\(.*\)|\".*\"|'.*'|[^\n]*)[ \t]*$"
@@ -28,7 +29,6 @@ _PHANTOM = re.compile(
     r"|\\if(?:false|x|num|odd|dim|case)?(?![A-Za-z]).*?\\fi(?![A-Za-z])|\\begin\s*\{comment\}.*?\\end\s*\{comment\}",
     re.DOTALL,
 )
-_SETS = ("phantom", "\\fi", "comment", "color", "\\sout", "\\st{", "cancel")
 _TEX_COMMENT = re.compile(r"(?m)^[ \t]*%(?!\S*%).*$|(?<=[}$\]])[ \t]+%[ \t]+(?!of\b)[A-Za-z\\].*$")
 _MARKS = (
     "<!--",
@@ -60,9 +60,17 @@ _MARKS = (
 
 def visible(text: str) -> str:
     """The text without its invisible and struck parts."""
-    if "<" in text and any(mark in text for mark in _MARKS):
+    if "<" in text and _TAG.search(text) is not None and any(mark in text for mark in _MARKS):
         text = _HIDDEN.sub("", text)
-    if "\\" in text and any(mark in text for mark in _SETS):
+    if "\\" in text and (
+        "phantom" in text
+        or "color" in text
+        or "cancel" in text
+        or "comment" in text
+        or "\\fi" in text
+        or "\\sout" in text
+        or "\\st{" in text
+    ):
         text = _PHANTOM.sub("", text)
     if "](" in text:
         text = _LINKED.sub("", text)

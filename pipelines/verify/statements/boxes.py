@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _REACH = 80  # characters around a box in which its formula is looked for
-_TAG = re.compile(r"</?\w+ ?/?>")
+_TAG = re.compile(r"</?\w+(?: [^<>]*)?/?>")
 _RELATION = r"(?:[<>≤≥≠]|\\(?:leq?|geq?|lt|gt|neq?|not\s*=)(?![A-Za-z])|!=)"
 _AFRESH = re.compile(
     r"(?i)(?<![!<>\\])(?<!\\not)(?<!\\not )=|[:,;|&]|\\\\|[.!?](?:\s|\Z)|⇒|→|=>|->"

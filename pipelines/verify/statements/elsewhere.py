@@ -28,8 +28,12 @@ _PHRASE = re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(_TABLE['phrases'])}|{_RULED_
 _WRONG = re.compile(rf"(?i)[\s$)}}\]\\,]*(?:[(（]\s*)?{_TABLE['wrong']}(?![a-z])")
 _TURNS = frozenset(_TABLE["turns"].split())
 _NEGATED_VERB = re.compile(rf"(?i)[\s$*)}}\]\\]*(?:[^\W\d_]+ ){{0,2}}?(?:{_TABLE['negated_verbs']})(?![^\W\d_])")
+_LEADS_ON = re.compile("(?:므로|니까|[아어]서|지만|ので|から|ため)\\Z")
+"""Ends of words that join a clause to the next one."""
+_CLAUSE = {",": 2, "،": 2, "，": 1, "、": 1}
+"""Commas, with the number of words behind one that are a clause."""
 _VOWEL_SIGN = r"[\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e30-\u0e4e\u0eb1-\u109f\u17b4-\u17d3]"
-_TOKEN = re.compile(rf"[^\W\d_](?:[^\W\d_]|{_VOWEL_SIGN})*|\d+|[.!?;\n。！？।]|,|，|、")
+_TOKEN = re.compile(rf"[^\W\d_](?:[^\W\d_]|{_VOWEL_SIGN})*|\d+|[.!?;\n。！？।]|,|،|，|、")
 _REACH = 60  # characters on each side of a value
 _OTHER_LANGUAGE = frozenset(
     b"niet geen inte ikke ikkje ei nem nincs nije nisu nu bukan bukanlah tidak pole nav hindi siyo sio hapana "
@@ -68,7 +72,7 @@ def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
         return True
     before = list(_TOKEN.finditer(text, max(0, start - _REACH), start))
     behind = list(_TOKEN.finditer(text, end, end + _REACH))
-    place = _denier(before[::-1])
+    place = _denier(before[::-1], backwards=True)
     if place is not None:  # 119 değil, 120
         other = before[: len(before) - place - 1][-1:]
         return not (other and other[0][0].isdigit() and any(token[0] in ",،、" for token in before[len(before) - place :]))
@@ -76,11 +80,15 @@ def is_denied_elsewhere(text: str, start: int, end: int) -> bool:
     return place is not None and not any(token[0].isdigit() for token in behind[place + 1 : place + 3])  # 120, niet 119
 
 
-def _denier(tokens: list[re.Match[str]]) -> int | None:
-    """Place of the first denying word before an end or a number."""
+def _denier(tokens: list[re.Match[str]], *, backwards: bool = False) -> int | None:
+    """Place of the first denying word before an end or a number; backwards also before a comma that a clause follows."""
+    words = 0
     for place, token in enumerate(tokens):
         if token[0] in _ENDS or token[0].isdigit() or token[0].casefold() in _TURNS:
             return None
-        if token[0].casefold() in _WORDS or _JOINED.search(token[0]):
+        if backwards and words >= _CLAUSE.get(token[0], _REACH):
+            return None
+        if token[0].casefold() in _WORDS or (_JOINED.search(token[0]) and not _LEADS_ON.search(token[0])):
             return place
+        words += token[0] not in _CLAUSE
     return None
