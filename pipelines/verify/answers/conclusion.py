@@ -171,9 +171,9 @@ def concluding_number(line: str) -> str | None:
 
 
 def _with_digits(line: str) -> str:
-    """The line with its only number in words, forty-two, as digits; a lone "one" is mostly no number."""
+    """The line with its only number in words, forty-two, as digits; a lone "one" or "zero" mostly concludes nothing."""
     runs = list(_SPELLED_RUN.finditer(line))
-    if len(runs) != 1 or runs[0][0].strip().lower() == "one":
+    if len(runs) != 1 or runs[0][0].strip().lower() in ("zero", "one"):
         return line
     words = runs[0][0].rstrip(" -")
     digits = in_digits(words)
