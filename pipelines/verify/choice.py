@@ -27,6 +27,7 @@ from rollmill.pipelines.verify.answers.equality import STRICT
 from rollmill.pipelines.verify.answers.expressions.quantity import parse_quantity
 from rollmill.pipelines.verify.extract import EXTRACTION, WINDOW, FinalAnswer, standing_answer
 from rollmill.pipelines.verify.finding import Finding, OneByOne, prompt_text, rule_table, version_of, visible_text
+from rollmill.pipelines.verify.statements import chosen
 
 LETTERS = "ABCDEFGHIJ"
 META_KEYS = ("options", "choices")
@@ -101,7 +102,8 @@ _OVER_ANOTHER = re.compile(
 )
 _LAST_CLAUSE = re.compile(r"(?i)(?:,|;)?\s+(?:but|yet|however|although|though|so|therefore|thus|hence),?\s+|;\s+")
 _CONCLUDED = re.compile(
-    r"(?i)(?:(?:the )?(?:(?:right|correct|best|true|real|actual) (?:one|option|choice|answer|alternative)|it|that|answer)"
+    r"(?i)(?:(?:so|thus|hence|therefore|then|and|clearly)[, ]+)*"
+    r"(?:(?:the )?(?:(?:right|correct|best|true|real|actual) (?:one|option|choice|answer|alternative)|it|that|answer)"
     r"(?:['’]s| (?:is|must be|has to be|would be|can only be))(?: actually)?"
     r"|i (?:would )?(?:choose|pick|select|say|go with)) (?:(?:option|choice|letter|alternative|answer) )?"
     r"\(?(?-i:([A-J]))\)?[.! ]*\Z"
@@ -117,12 +119,12 @@ _CHOSEN_IN_CHINESE = re.compile(
     r"(?:答案|本题|正确答案|故|应|因此|所以|综上)?[,:]?(?:我|应)?(?:选择?|是|为)[: ]*\(?([A-J])\)?[. ]*\Z"
 )
 _CLEAN = re.compile(r"[*_`$\"“”]|\\(?:text)?color\s*\{\w+\}|\\(?:text|textbf|mathbf|mathrm|boxed|bf)\b|[{}]|\\[()\[\]]")
-_NOUN = r"(?:(?i:the|correct|right|best)\s+)*(?:(?i:option|choice|letter|alternative|answer)s?\s*:?\s*)"
+_NOUN = r"(?:(?i:the|correct|right|best)\s+)*(?:(?i:option|choice|letter|alternative|selected|selection|answer)s?\s*:?\s*)"
 _LONGEST_NUMBER = 60
 _ITEM = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*)?\(?([A-J])[).:]")
 _ALONE = re.compile(rf"(?:{_NOUN})?(?:\(([A-Ja-j])\)|\[([A-J])\]|([A-Ja-j])\)|([A-Ja-j]))[\s.:!]*\Z")
 _WITH_TEXT = re.compile(
-    rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),)\s*(.+)\Z", re.DOTALL
+    rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),|([a-j])\))\s*(.+)\Z", re.DOTALL
 )
 _BECAUSE = (
     r"(?:\s*,?\s+(?:because|since|porque|pues|ya que|parce qu\w*|car|weil|denn|pois|já que|perché|poiché|ponieważ|gdyż"
@@ -150,6 +152,7 @@ _BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
 _DENIED = re.compile(
     r"(?i)\b(?:asked?|ask for|want(?:s|ed)? me|everyone says|told|instructed|ordered|supposed|"
     r"not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
+    r"least (?:likely|plausible|probable|suitable|appropriate)|worst|tempting|distractor|trap|"
     r"if|suppose|maybe|perhaps|might|could|let's|try|check|consider)\b"
 )
 _LETTER = r"\(?[A-J]\)?"
@@ -195,9 +198,10 @@ def named_in(text: str, options: Options) -> Choice | None:
 
 def named_in_sentence(line: str) -> Choice | None:
     """Option named by a concluding sentence, if it is only one; a sentence that denies or supposes names none."""
-    cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:].translate(_ASCII)).split())
+    cleaned = chosen.plainer(" ".join(_CLEAN.sub(" ", line[-2_000:].translate(_ASCII)).split()))
     if _DENIED.search(cleaned):
-        return _chosen_instead(cleaned)
+        left = chosen.left_letter(cleaned)
+        return _chosen_instead(cleaned) if left is None else Choice(left)
     only = _CONCLUDED.match(cleaned)
     if only is not None:
         return Choice(_letter(only))
@@ -274,13 +278,15 @@ def _letter_and_text(text: str, options: Options) -> Choice | None:
     match = _WITH_TEXT.match(text)
     if match is None:
         return None
-    letter, rest = next(filter(None, match.groups()[:5])), match[6]
+    letter, rest = _letter(match), match[7]
     if re.match(r"(?:or|and|/|&)\s*\(?[A-J]\b", rest):
         return Choice(clash=f"names {letter} and another")
     other = _by_text(rest, options)
     if other is not None and other.letter not in (None, letter):
         return Choice(clash=f"names {letter} with the text of {other.letter}")
-    return None if match[5] and other is None else Choice(letter)  # "I, too": a word, unless its own text follows
+    return (
+        None if (match[5] or match[6]) and other is None else Choice(letter)
+    )  # "I, too": a word, unless its own text follows
 
 
 def _letter_and_reason(text: str) -> Choice | None:
@@ -307,8 +313,8 @@ class ChoiceVerifier(OneByOne):
         ("reference", "3", "the reference names no option of the problem"),
         *EXTRACTION,
         ("head", "6", "from the first line"),
-        ("named", "8", "the options that are named compared"),
-        ("none", "6", "the text names no option"),
+        ("named", "9", "the options that are named compared"),
+        ("none", "7", "the text names no option"),
     )
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
 
@@ -329,7 +335,7 @@ class ChoiceVerifier(OneByOne):
 
 def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Choice | None]:
     """(rule, text it looked at, what that names)."""
-    text, cut = visible_text(completion).translate(_ASCII), completion.finish_reason == "length"
+    text, cut = chosen.without_fences(visible_text(completion).translate(_ASCII)), completion.finish_reason == "length"
     if _CHECKED.search(text):
         text = _CHECKED.sub("", _UNCHECKED.sub("", text))
     if not cut and len(text) <= _HEAD_LENGTH and _OVER_ANOTHER.match(text.strip()):
@@ -346,7 +352,10 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
     if named is None and not listing and not _DENIED.search(last[-WINDOW:]):
         value = _VALUE_OF_SENTENCE.search(last[-_HEAD_LENGTH:])
         named = None if value is None else _by_text(value[1], options)  # The capital is London.
-    if named is not None and _is_option(named, options):
+    if named is None:
+        letter = chosen.said_letter(text[-WINDOW:]) or (chosen.judged_letter(text[-WINDOW:]) if listing else None)
+        named = Choice(letter) if letter else None if listing else named_in_sentence(chosen.last_of(last))
+    if named and _is_option(named, options):
         return "tail", last, named
     named = named_in(first, options) if len(first) <= _HEAD_LENGTH and first != last and not listing else None
     if named is not None and (named.by == "text" or named.letter is None or _bare_option(first, named, options)):

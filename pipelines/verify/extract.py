@@ -41,12 +41,12 @@ from rollmill.pipelines.verify.statements.words import Language, doubting_langua
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 EXTRACTION: tuple[tuple[Rule, str, str], ...] = (
-    ("hash", "9", "behind ####"),
-    ("boxed", "9", "in the last box"),
-    ("tag", "10", "between the last answer tags"),
-    ("phrase", "10", "behind the last “the answer is”"),
-    ("bare", "10", "the whole of a short text"),
-    ("tail", "13", "from the last line"),
+    ("hash", "10", "behind ####"),
+    ("boxed", "10", "in the last box"),
+    ("tag", "11", "between the last answer tags"),
+    ("phrase", "11", "behind the last “the answer is”"),
+    ("bare", "11", "the whole of a short text"),
+    ("tail", "14", "from the last line"),
 )
 """The rules in the order in which they are tried, each with its version and the place where it finds an answer."""
 
@@ -140,10 +140,10 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
 def _denied(text: str, stated: Stated) -> bool:
     """True if words of a language that is not read otherwise deny the answer: its box, or the number in it."""
     answer, start, end = stated
-    if stated_in(text):
-        return False
     if answer.rule == "boxed":
         return is_denied_elsewhere(text, start, end)
+    if stated_in(text):
+        return False
     numbers = list(_DIGITS.finditer(text, max(start, text.rfind(answer.text, start, end)), end))
     return bool(numbers) and is_denied_elsewhere(text, *numbers[-1 if answer.rule == "tail" else 0].span())
 

@@ -13,7 +13,7 @@ from rollmill.pipelines.verify.answers.expressions.quantity import Quantity
 from rollmill.pipelines.verify.answers.questions.labels import asked_value
 from rollmill.pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from rollmill.pipelines.verify.answers.same import Judge
-from rollmill.pipelines.verify.number import ROUNDED
+from rollmill.pipelines.verify.number import ROUNDED, THOUSANDS, may_be_thousands
 
 # an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
 _LIBRARY_READS = re.compile(
@@ -30,6 +30,16 @@ _DECIMAL = re.compile(r"\d?\.\d")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
 _FOREIGN = re.compile(r"(?![零〇一二两三四五六七八九十百千万亿分之半点]+\Z)[^\W\d_a-zA-Z\u0370-\u03ff\u2100-\u214f]{2,}")
 _MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
+_SAYS = re.compile(
+    r"(?i)[\s$*({]*(?:\\(?:text|textbf|mathrm)\s*\{\s*)?"
+    r"(?:(?:(?:so|thus|therefore),? )?(?:the (?:statement|claim|assertion|answer)"
+    r"|it|this|that) is (?:therefore |thus )?)?(yes|no|true|false)(?=\s*[.,;:!})*$—–-]|\W*\Z)"
+)
+_SHORT = 24  # characters of a reference that may be yes or no
+_SPELLED = re.compile(
+    r"(?i)\b(?:half|thirds?|quarters?|fourths?|fifths?|tenths?|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen)\b"
+)
 _NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
 _SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
 _LONGEST_REFERENCE = 8_000
@@ -80,7 +90,16 @@ def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
         return _decision(times[0] == times[1], f"{rule}:exact")
     if reference.normal == answer.normal and answer.normal:
         return EqualityDecision("correct", f"{rule}:identical")
-    return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
+    agreed = _yes_or_no(question) if len(question.reference) <= _SHORT else None
+    return agreed or _by_choice(reference, answer, question) or _by_value(reference, answer, question)
+
+
+def _yes_or_no(question: MathQuestion) -> EqualityDecision | None:
+    """Decision where the reference is yes, no, true or false, and the answer begins with one of them."""
+    wanted, given = _SAYS.match(question.reference), _SAYS.match(question.answer)
+    if wanted is None or given is None or question.reference[wanted.end() :].strip(" .$}"):
+        return None
+    return _decision(wanted[1].lower() == given[1].lower(), f"{question.rule}:words")
 
 
 def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
@@ -97,6 +116,8 @@ def _by_quantity(reference: Quantity, answer: Quantity, question: MathQuestion) 
     same = same_quantity(reference, answer, context)
     if not same and same_when_rounded(reference, answer, context):
         return EqualityDecision("undecided", f"{rule}:rounded", ROUNDED)
+    if not same and may_be_thousands(reference, answer, question.answer):
+        return EqualityDecision("undecided", f"{rule}:rounded", THOUSANDS)
     return EqualityDecision("correct" if same else "incorrect", f"{rule}:number")
 
 
@@ -120,6 +141,8 @@ def _unequal(reference: Reading, answer: Reading, question: MathQuestion) -> Equ
         and (_is_prose(question.reference) or _is_prose(question.answer))
     ):
         return EqualityDecision("undecided", f"{rule}:words", "sentences are not compared")
+    if isinstance(given, Words) and rule in ("bare", "phrase", "tail") and _SPELLED.search(question.answer):
+        return EqualityDecision("undecided", f"{rule}:words", "a number in words that is not read")
     if isinstance(given, Words) and not question.answer.isascii() and _FOREIGN.search(question.answer):
         return EqualityDecision("undecided", f"{rule}:words", "words of a language that is not read")
     return EqualityDecision("incorrect", f"{rule}:exact")

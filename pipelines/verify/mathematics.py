@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from rollmill.ground.errors import unknown_name
 from rollmill.ground.records import Completion, Problem, Verdict
+from rollmill.pipelines.verify.answers.answer_values import Words
 from rollmill.pipelines.verify.answers.conclusion import concluding_formula, concluding_time
 from rollmill.pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, versioned
 from rollmill.pipelines.verify.answers.questions.asked import asked_number
@@ -46,22 +47,33 @@ RULES, WORDS = rule_table(
     ("no-answer", "6", "the text gives no final answer"),
     ("identical", "7", "spelled the same"),
     ("too-long", "2", "too long to be compared"),
-    ("number", "11", "numbers compared exactly"),
+    ("number", "12", "numbers compared exactly"),
     ("choice", "5", "options of the problem compared"),
-    ("exact", "10", "formulas compared by exact arithmetic"),
+    ("exact", "11", "formulas compared by exact arithmetic"),
     ("incomplete", "3", "the reference is one of the values given"),
     ("unevaluated", "1", "an expression of the problem, or arithmetic left to be done"),
-    ("rounded", "1", "equal after rounding only"),
-    ("words", "1", "sentences, which are not compared"),
+    ("rounded", "2", "equal after rounding only"),
+    ("words", "2", "words compared: yes and no; sentences are not"),
     ("worker", "2", "the worker process failed"),
     ("numbers", "6", "values compared to 260 digits"),
-    ("unreadable", "6", "the answer is not readable as mathematics"),
+    ("unreadable", "7", "the answer is not readable as mathematics"),
     ("library", "4", "compared by the library math-verify"),
     ("library-unfaithful", "4", "the library math-verify lost a part of the answer"),
     ("library-refuted", "2", "equal for the library math-verify, but not in value"),
     ("library-confirmed", "3", "equal for the library math-verify, and confirmed"),
 )
 """Extraction, then comparison, each in the order in which they are tried; raise a rule's version with any change of it."""
+
+
+_LEAD = re.compile(
+    r"(?i)[\s*]*(?:(?:so|thus|hence|therefore|then|and|finally|in conclusion)[,:]?\s+)?(?:the |all |its )?"
+    r"(?:(?:only|complete|general|real|final|required|desired|possible|two|three|four|such|resulting) )*"
+    r"(?:solution sets?|solutions?|roots?|zeros?|values?|intervals?|functions?|(?:ordered )?(?:pairs?|triples?)"
+    r"|domain|range|polynomial"
+    r"|equation|expression|matrix|vector|inverse|derivative|integral|limit|ratio|set|coordinates|points?)"
+    r"(?: (?:of|for|to|in) [^.;:=<>]{1,60}?)? (?:is|are)(?: given by| exactly| precisely| only)?:?\s+(?!not\b)"
+)
+"""Words before the values that a sentence gives: The solutions are x = 1 and x = 2."""
 
 
 class MathVerifier(OneByOne):
@@ -224,13 +236,18 @@ def answer_text(final: FinalAnswer, prompt: str = "") -> str | None:
     if time is not None:
         return time
     whole = read(final.text)
-    if final.rule != "tail" and (whole.quantity is not None or whole.value is not None):
+    if final.rule != "tail" and (whole.quantity is not None or not isinstance(whole.value, Words | None)):
         return final.text
     if whole.choice is not None:
         return final.text
     number = plain_text(final, prompt)
     if number is not None:
         return number
+    led = _LEAD.match(final.text)
+    if led is not None:
+        value = read(final.text[led.end() :].strip(" .*")).value
+        if value is not None and not isinstance(value, Words):
+            return final.text[led.end() :].strip(" .*")
     formula = concluding_formula(final.text[-LONGEST_ANSWER:], after_phrase=final.rule == "phrase")
     if final.rule == "tail":
         return formula

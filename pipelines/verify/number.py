@@ -32,6 +32,7 @@ from rollmill.pipelines.verify.finding import OneByOne, prompt_text, rule_table
 from rollmill.pipelines.verify.statements.answering import cut_in
 
 ROUNDED = "the reference may be the answer, rounded"
+THOUSANDS = "the point may separate thousands"
 SEVERAL = "several numbers, of which the question's words choose none"
 _WRITTEN_OTHERWISE = re.compile(r"[/.\\]")
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
@@ -41,7 +42,9 @@ _FORMULA = re.compile(r"[\d\\^∞√π]|[^\x00-\x7f]|[A-Za-z]_|__")
 _SENTENCE = re.compile(
     r"\b[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}\b.*\b(?:is|are|was|equals?|has|have|gets?|gives?|leaves?|reads?|[a-z]{3,}s)\b[^=<>]*\Z"
 )
+_POINTS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,]*\d)")
 _MARKED = re.compile(r"\$|\\[(\[]")
+_CHANCE = re.compile(r"(?i)(\b(?:probability|chance|odds|likelihood)\b[^.\d]*)(\d+) (?:in|out of) (\d+)(?![\d.,/]*\d)")
 _AT_ONCE = re.compile(rf"[\s*$(]*({NUMBER.pattern})[\s*$)]*[,;]\s+[A-Za-z]")
 
 
@@ -51,12 +54,12 @@ class NumberVerifier(OneByOne):
     name = "number"
     rules, words = rule_table(
         *EXTRACTION,
-        ("no-answer", "6", "the text gives no number as its answer"),
+        ("no-answer", "7", "the text gives no number as its answer"),
         ("no-number", "8", "no plain number to compare"),
-        ("equal", "10", "numbers compared exactly"),
+        ("equal", "11", "numbers compared exactly"),
         ("unevaluated", "1", "a fraction or decimal of the problem, unchanged"),
-        ("rounded", "1", "equal after rounding only"),
-        ("unequal", "10", "numbers compared exactly"),
+        ("rounded", "2", "equal after rounding only, or with a point between thousands"),
+        ("unequal", "11", "numbers compared exactly"),
     )
     version = versioned("2", rules, STRICT.label)
 
@@ -110,7 +113,9 @@ def plain_text(final: FinalAnswer, prompt: str = "") -> str | None:
     name, equals, value = final.text.rpartition("=")
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
-    if final.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(final.text)):
+    if final.rule in ("phrase", "bare") and (
+        len(NUMBER.findall(value)) == 1 or _is_sentence(final.text) or not any(map(str.isdigit, final.text))
+    ):
         number = _concluding(final.text, prompt)
         return None if number is None or _begins_with_another(final.text, number) else number
     return None
@@ -118,6 +123,8 @@ def plain_text(final: FinalAnswer, prompt: str = "") -> str | None:
 
 def _concluding(text: str, prompt: str) -> str | None:
     """The number that a sentence gives for what is asked, else the one that it ends with; None in doubt."""
+    if " in " in text or " out of " in text:
+        text = _CHANCE.sub(r"\1\2/\3", text)
     asked = asked_number(text, prompt)
     return concluding_number(text) if asked is None else asked or None
 
@@ -171,9 +178,15 @@ def _decide(
         ):
             return "incorrect", f"{final.rule}:unevaluated", None
         return "correct", f"{final.rule}:equal", None
-    if same_when_rounded(reference, answer, context):
-        return "undecided", f"{final.rule}:rounded", ROUNDED
-    return "incorrect", f"{final.rule}:unequal", None
+    cause = ROUNDED if same_when_rounded(reference, answer, context) else None
+    cause = cause or (THOUSANDS if may_be_thousands(reference, answer, final.text) else None)
+    return ("undecided", f"{final.rule}:rounded", cause) if cause else ("incorrect", f"{final.rule}:unequal", None)
+
+
+def may_be_thousands(reference: Quantity, answer: Quantity, text: str) -> bool:
+    """True for 1.200 where the reference is 1200: many languages separate thousands by a point."""
+    grouped = _POINTS.search(text)
+    return grouped is not None and reference.value == answer.value * 1000 and reference.scale == answer.scale
 
 
 @lru_cache(maxsize=65_536)

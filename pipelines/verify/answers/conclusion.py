@@ -7,18 +7,21 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
+from rollmill.pipelines.verify.answers.expressions.numerals import in_digits
 from rollmill.pipelines.verify.answers.expressions.quantity import PER_CENT, parse_quantity, scale_word
 from rollmill.pipelines.verify.answers.expressions.units import CHANGING, SHORT_UNITS, turning_words, without_counted
 
 UNFINISHED = re.compile(
-    r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"
+    r"(?i)\b(?:let(?! me)|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"
     r"|incorrect|false|unknown|undefined|impossible)\b|(?<!差)不(?!同)"
 )
 """Words that continue a line, or take back its statement."""
 _OF_ITSELF = re.compile(
     r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
+    r"|\b(?:sum|difference|product|half|double|twice|square|reciprocal|negative|opposite) of (?:the|our|my) answer\b"
+    r"|\b(?:twice|half|double) (?:the|our|my) answer\b|\banswer (?:plus|minus|times|divided|squared|doubled|halved)\b"
 )
-"""A sentence about the way to the answer, not about the question."""
+"""A sentence about the way to the answer, or about another number that the answer has a part in."""
 _ROUNDED = re.compile(r"((?<![\w.])\d+\s*/\s*\d+)\s*(?:≈|\\approx)\s*\d[\d.,]*(?:\s?\\?%)?")  # 2/15 ≈ 13.3%
 _BESIDE = re.compile(r"(?i)\b(?:out of|in|within|after|d[’']ici|dans|en|dentro de|nach|tra|fra) (?:a total of |all )?\Z")
 _TIME = re.compile(
@@ -35,7 +38,14 @@ _SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|
 _UNMARKED = re.compile(
     r"(?<=\s)[*`]*([-−(]?[^\sA-Za-z*`]{0,30}[√π∞²³⁴](?:[^\sA-Za-z*`]{0,30}[^\sA-Za-z*`.,;!])?)[*`]*(?=[\s.,;!]|\Z)"
 )
-_CLOCK = re.compile(r"\b(\d{1,2}(?::\d\d)?)\s?([AaPp])\.?\s?[Mm]\b")
+_CLOCK = re.compile(
+    r"\b(\d{1,2}(?::\d\d)?)\s?([AaPp])\.?\s?[Mm]\b"
+    r"|\b(\d{1,2}:\d\d) (?:(in the morning)|in the (?:afternoon|evening)|at night\b)"
+)
+_SPELLED_RUN = re.compile(
+    r"(?i)(?<![\w-])(?:(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million)\b(?:[\s-]+(?:and )?(?=[a-z]))?)+"
+)
 _AND = re.compile(r"[\s*]*(?:,|;|,?\s*(?:and|or))[\s*]*\Z")
 _AFTER_SPAN, _BEFORE = 40, 400
 _STAND_IN = "123454321"  # a number that no text holds
@@ -139,6 +149,7 @@ def concluding_number(line: str) -> str | None:
     joins the last two numbers, or if the words around it make another number, or a set of numbers, of it.
     """
     line = _ROUNDED.sub(r"\1", line.replace("`", ""))
+    line = line if any(map(str.isdigit, line)) else _with_digits(line)
     line = PER_CENT.sub("percent", _IN_DOLLARS.sub(lambda match: match[1] or match[2], line))
     matches = list(NUMBER.finditer(line))
     if not matches or UNFINISHED.search(line) or _OF_ITSELF.search(line):
@@ -159,9 +170,21 @@ def concluding_number(line: str) -> str | None:
     return sign + number.lstrip() if sign and number else number
 
 
+def _with_digits(line: str) -> str:
+    """The line with its only number in words, forty-two, as digits; a lone "one" or "zero" mostly concludes nothing."""
+    runs = list(_SPELLED_RUN.finditer(line))
+    if len(runs) != 1 or runs[0][0].strip().lower() in ("zero", "one"):
+        return line
+    words = runs[0][0].rstrip(" -")
+    digits = in_digits(words)
+    return line[: runs[0].start()] + digits + line[runs[0].start() + len(words) :] if digits.isdigit() else line
+
+
 def concluding_time(line: str) -> str | None:
     """The only time of day of a sentence that denies nothing: it arrives at **12:15 PM**."""
-    times = {f"{match[1]} {match[2].lower()}m" for match in _CLOCK.finditer(line)}
+    times = {
+        f"{match[1] or match[3]} {(match[2] or ('a' if match[4] else 'p')).lower()}m" for match in _CLOCK.finditer(line)
+    }
     return times.pop() if len(times) == 1 and not UNFINISHED.search(line) else None
 
 

@@ -36,12 +36,19 @@ from typing import Any, Literal
 from rollmill.ground.errors import unknown_name
 from rollmill.ground.ids import digest128
 from rollmill.pipelines.verify.answers.expressions.quantity import SCALES, Quantity
-from rollmill.pipelines.verify.answers.expressions.units import same_sense, same_unit
-from rollmill.pipelines.verify.answers.questions.asked import letters_of, order_asked, ratio_asked, scales_asked
+from rollmill.pipelines.verify.answers.expressions.units import kind_of_unit, same_sense, same_unit
+from rollmill.pipelines.verify.answers.questions.asked import (
+    letters_of,
+    order_asked,
+    ratio_asked,
+    scales_asked,
+)
 
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)
 _PROMPT = 20_000  # characters that go to a worker process: what is asked for stands in them
+_UNIT_ASKED = re.compile(r"(?i)\b(?:how many|in|of) ([a-z]{2,})\b")
+_QUESTION = 200  # last characters of a problem, in which the unit stands that it asks for
 ORDERS = ("by_problem", "ordered", "unordered")
 
 
@@ -250,4 +257,15 @@ def same_number(left: Fraction, right: Fraction, near: Fraction) -> bool:
 
 def compatible(left: str, right: str, context: EqualityContext) -> bool:
     """True if the units of two numbers are interchangeable."""
-    return same_sense(left, right) if context.policy.units_ignored else same_unit(left, right)
+    if context.policy.units_ignored:
+        return same_sense(left, right)
+    return same_unit(left, right) and (bool(left and right) or not _another_asked(left or right, context.prompt))
+
+
+def _another_asked(unit: str, prompt: str) -> bool:
+    """True for 18 cents where the problem asks how many dollars, and the other side names no unit."""
+    kind = kind_of_unit(unit)
+    if kind is None:
+        return False
+    asked = {kind_of_unit(noun) for noun in _UNIT_ASKED.findall(prompt[-_QUESTION:])} - {None}
+    return len(asked) == 1 and kind not in asked and {each[0] for each in asked if each is not None} == {kind[0]}

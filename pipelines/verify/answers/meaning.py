@@ -35,9 +35,11 @@ _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset({"list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", *"∞∅ℝ…±∓"})
 _NO_VALUES = frozenset(
     ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "therearenosolutions", "therearenorealsolutions",
-     "thereisnosolution", "thereisnorealsolution", "emptyset", "theemptyset"]
+     "thereisnosolution", "thereisnorealsolution", "emptyset", "theemptyset", "none", "nosuchnumbers", "nosuchpairs"]
 )  # fmt: skip
 _ALL_REALS = frozenset(["allrealnumbers", "allreals", "realnumbers", "allrealvalues"])
+_ENDLESS = {"infinity": "∞", "positiveinfinity": "∞", "infinite": "∞", "negativeinfinity": "-∞", "minusinfinity": "-∞"}
+_UNDEFINED = {"dne", "doesnotexist", "thelimitdoesnotexist", "undefined", "notdefined", "isundefined", "isnotdefined"}
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 _ARITHMETIC = frozenset(["+", "-", "*", "/", "neg", "group"])
 
@@ -49,7 +51,7 @@ def words(text: str) -> Value:
         return Interval(None, None, (False, False))
     if joined in _NO_VALUES:
         return Collection("set", ())
-    return Words(text)
+    return Words("undefined" if joined in _UNDEFINED else _ENDLESS.get(joined, text))
 
 
 def meaning(node: ExpressionNode) -> Value:

@@ -11,7 +11,8 @@ from rollmill.pipelines.verify.answers.expressions.notation import clean, tokens
 from rollmill.pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from rollmill.pipelines.verify.answers.expressions.units import compound, turning_words
 from rollmill.pipelines.verify.answers.meaning import meaning, words
-from rollmill.pipelines.verify.answers.questions.labels import label_and_value, without_quantifier
+from rollmill.pipelines.verify.answers.questions.labels import equals_sign, label_and_value, without_quantifier
+from rollmill.pipelines.verify.answers.spellings import respelled
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
@@ -37,6 +38,7 @@ _CONGRUENCE = re.compile(
 )
 _GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
 _REMEMBERED_LENGTH = 1_000  # characters: longer texts are rare, and many of them would fill the memory
+_RAISED_UNIT = re.compile(r"\{\s*([A-Za-z]+)\s*\}\s*\^\s*\{?(\d)\}?")
 _ENDS = " \t\n.,;:"
 
 
@@ -83,9 +85,7 @@ class Reading:
     def _parsed(self) -> tuple[Value | None, str]:
         value, why = _parsed(self.text, grouping=self._grouping)
         if value is None and self.quantity is not None:
-            plain = self.quantity  # 3 1/2 is one number to the reader of numbers only
-            node = ExpressionNode("number", (), str(plain.value), plain.value)
-            return Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places), ""
+            return _plain(self.quantity), ""  # 3 1/2 is one number to the reader of numbers only
         return value, why
 
 
@@ -133,10 +133,10 @@ def normal_spelling(text: str) -> str:
 
 
 def _value(text: str, grouping: bool) -> Value:
-    text = without_quantifier(strip_dollars(text.strip())).replace("...", "…")
-    labelled = label_and_value(text) if "=" in text else None
+    text = respelled(without_quantifier(strip_dollars(text.strip()))).replace("...", "…")
+    labelled = _labelled(text, grouping) if "=" in text else None
     if labelled is not None:
-        return _named(*labelled, grouping)
+        return labelled
     cut = _WITHOUT.match(text)
     if cut is not None:
         return without_points(_value(cut[1], grouping), _value(cut[2], grouping))
@@ -163,9 +163,28 @@ def _value(text: str, grouping: bool) -> Value:
     return meaning(parse(tokens(text.rstrip(".;, \n"), grouping=grouping)))
 
 
+def _labelled(text: str, grouping: bool) -> Value | None:
+    """The value under a label, f'(1) = 2, or with a unit that is no unknown, V = 12\\text{ m}^3; None for any other."""
+    labelled = label_and_value(text)
+    if labelled is not None:
+        return _named(*labelled, grouping)
+    place = equals_sign(text) if "\\text" in text or "\\mathrm" in text else None
+    plain = None if place is None else parse_quantity(_RAISED_UNIT.sub(r"{\1^\2}", text[place + 1 :]))
+    if plain is None or not plain.unit:
+        return None
+    named = _value(f"{text[:place]} = 1", grouping)
+    return NamedValue(named.name, _plain(plain)) if isinstance(named, NamedValue) else None
+
+
+def _plain(plain: Quantity) -> Scalar:
+    node = ExpressionNode("number", (), str(plain.value), plain.value)
+    return Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
+
+
 def _named(label: str, text: str, grouping: bool) -> Value:
     """A value under its label; of a chain of equal sides the last one."""
-    value = _value(text, grouping)
+    plain = parse_quantity(text)
+    value = _value(text, grouping) if plain is None else _plain(plain)
     while isinstance(value, Relation) and "=" in text:
         text = text.partition("=")[2]
         value = _value(text, grouping)

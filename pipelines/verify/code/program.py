@@ -1,6 +1,7 @@
 """Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
+A block that the line before it calls wrong, buggy or the original code counts only if there is no other.
 1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point; if none is named, what the
    tests call, or for tests of standard input the one that reads it; else the last. Blocks that define what it uses go
    before it;
@@ -40,16 +41,20 @@ _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The text of one block, its language as written (lower case, first word), and whether its fence was closed."""
+    """The text of one block, its language as written (lower case, first word), and whether its fence was closed.
+
+    `lead`: the last line of text before it.
+    """
 
     text: str
     language: str
     closed: bool = True
+    lead: str = ""
 
 
 def blocks(text: str) -> Iterator[Block]:
     """The fenced blocks in their order; one that is never closed goes to the end of the text."""
-    indent, mark, language = "", "", ""
+    indent, mark, language, lead = "", "", "", ""
     content: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
         if not mark:
@@ -59,27 +64,36 @@ def blocks(text: str) -> Iterator[Block]:
                 indent, mark = fence[1], fence[2]
                 language = (named.split(None, 1) or [""])[0].strip("{}.").lower()
                 content = []
+            elif line.strip():
+                lead = line
         elif len(bare := line.strip()) >= len(mark) and bare == mark[0] * len(bare):  # closes the fence
-            yield Block("\n".join(content), language)
-            mark = ""
+            yield Block("\n".join(content), language, lead=lead)
+            mark = lead = ""
         else:
             content.append(line.removeprefix(indent))
     if mark:
-        yield Block("\n".join(content), language, closed=False)
+        yield Block("\n".join(content), language, closed=False, lead=lead)
 
 
 EXTRACTION = (
-    ("fenced", "2", "the last fenced block that defines the function"),
-    ("fenced-joined", "2", "the prompt's code and the last fenced block"),
-    ("fenced-last", "2", "the last fenced block"),
+    ("fenced", "3", "the last fenced block that defines the function"),
+    ("fenced-joined", "3", "the prompt's code and the last fenced block"),
+    ("fenced-last", "3", "the last fenced block"),
     ("whole", "1", "the whole text"),
     ("continuation", "1", "the prompt's code and the text"),
-    ("embedded", "1", "the longest part that is Python"),
+    ("embedded", "2", "the longest part that is Python"),
     ("broken", "1", "the lines that begin like Python"),
     ("no-program", "1", "the text gives no program"),
 )
 """The rules in the order in which they are tried, each with its version and the place where it finds a program."""
 _READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0\)|fileinput")
+_FAULTED = re.compile(
+    r"(?i)\b(?:wrong|incorrect|buggy|broken|faulty|flawed|bad"
+    r"|original(?: \w+)? (?:code|version|program|function|implementation|attempt)"
+    r"|(?:do not|don['’]t|never) (?:do|use|write) (?:this|it|that))\b"
+)
+_MENDED = re.compile(r"(?i)\b(?:fix\w*|correct(?:ed|ion|ly)?|improved|final|instead|updated|working|solution|rewrit\w+)\b")
+_HIDDEN_FENCE = re.compile(r"<!--(?:(?!-->).)*?(?:```|~~~).*?-->|</?answer>", re.DOTALL)
 _BUILTINS = frozenset(dir(builtins))
 _PYTHON = frozenset(("", "python", "python3", "py", "py3", "python2", "pycon", "ipython"))
 _RETURNS = re.compile(r"\b(?:return|yield)\b")
@@ -140,10 +154,12 @@ def task_of(
 def program_of(text: str, task: Task) -> ParsedProgram | None:
     """The program of a completion, or None if it gives none."""
     answer = text.rpartition(THOUGHT_END)[2]
+    answer = _HIDDEN_FENCE.sub("", answer) if "<!--" in answer or "answer>" in answer else answer
     answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
     if not answer.strip():
         return None
     fenced = [block for block in blocks(answer) if block.language in _PYTHON and block.text.strip()]
+    fenced = [block for block in fenced if not _is_shown_as_wrong(block)] or fenced
     return _fenced(fenced, task) if fenced else _unfenced(answer, task)
 
 
@@ -165,6 +181,11 @@ def _fenced(fenced: list[Block], task: Task) -> ParsedProgram | None:
     last = fenced[-1].text
     tree = parses(last)
     return ParsedProgram(last, "broken") if tree is None else _alone(last, tree, task, "fenced-last")
+
+
+def _is_shown_as_wrong(block: Block) -> bool:
+    """True if the line before a block says that its program is not to be used."""
+    return _FAULTED.search(block.lead) is not None and _MENDED.search(block.lead) is None
 
 
 def _has_body(tree: ast.Module | None, name: str) -> bool:

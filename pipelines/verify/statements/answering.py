@@ -7,21 +7,26 @@ import re
 _BRACED = r"\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _HIDES = (
     r"(?:display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d])|font-size\s*:\s*0"
-    r"|color\s*:\s*(?:white|transparent))"
+    r"|color\s*:\s*(?:white|transparent|#f{3}(?:f{3})?|rgba?\(\s*255\s*,\s*255\s*,\s*255)"
+    r"|(?:text-indent|left|top)\s*:\s*-\d{3}|(?:max-)?(?:height|width)\s*:\s*0(?![.\d]))"
 )
 _HIDDEN = re.compile(
     r"(?is)<!--.*?(?:-->|\Z)|<(script|style|template|noscript|head|title)\b[^>]*>.*?</\1\s*>"
     rf"|<(\w+)\b[^>]*(?:style\s*=\s*[\"'][^\"'>]*{_HIDES}"
-    r"|\s(?:hidden|aria-hidden\s*=\s*[\"']?true)\b|color\s*=\s*[\"']?(?:white|#fff))[^>]*>"
-    r".*?</\2\s*>"
+    r"|\s(?:hidden|aria-hidden\s*=\s*[\"']?true)\b|color\s*=\s*[\"']?(?:white|#fff)"
+    r"|class\s*=\s*[\"'][^\"'>]*\b(?:hidden|sr-only|d-none))[^>]*>.*?</\2\s*>"
+    r"|(?<!\A)<(s|del|strike)>.*?(?:</\3\s*>|\Z)|<\w+\s[^<>]*=\s*[\"'][^\"'<>]*\\f?box(?:ed)?\b[^<>]*>"
 )
+_TAG = re.compile(r"<[A-Za-z!]")
+_LINKED = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)|(?<![\\\w])\[[^\[\]\n]*\]\([^()\n]*\\boxed\{[^{}]*\}[^()\n]*\)")
 _MARKDOWN = re.compile(
     r"(?im)^[ \t]{0,3}\[(?://|comment|hidden|note|_|#)\]:[ \t]*(?:#|<>|<\S*>)?[ \t]*(?:\(.*\)|\".*\"|'.*'|[^\n]*)[ \t]*$"
 )
+_UNSEEN = r"\\(?:text)?color\s*(?:\[[^\]]*\])?\{(?i:white|transparent|#?f{3}(?:f{3})?|1\s*,\s*1\s*,\s*1)\}"
 _PHANTOM = re.compile(
-    rf"\\(?:[hv]?phantom|comment|iffalse(?![A-Za-z])){_BRACED}"
-    rf"|(?:\\textcolor|\\color)\s*(?:\[[^\]]*\])?\{{(?:white|transparent)\}}{_BRACED}"
-    r"|\\iffalse(?![A-Za-z]).*?\\fi(?![A-Za-z])|\\begin\s*\{comment\}.*?\\end\s*\{comment\}",
+    rf"\\(?:[hv]?phantom|comment|iffalse(?![A-Za-z])|sout(?![A-Za-z])|(?:st|[xb]?cancel)(?=\s*\{{\s*\\boxed)){_BRACED}"
+    rf"|{_UNSEEN}(?:{_BRACED}|(?!\s*\{{)(?:(?!\\color)[^{{}}$\n]|\{{[^{{}}]*\}})*)"
+    r"|\\if(?:false|x|num|odd|dim|case)?(?![A-Za-z]).*?\\fi(?![A-Za-z])|\\begin\s*\{comment\}.*?\\end\s*\{comment\}",
     re.DOTALL,
 )
 _TEX_COMMENT = re.compile(r"(?m)^[ \t]*%(?!\S*%).*$|(?<=[}$\]])[ \t]+%[ \t]+(?!of\b)[A-Za-z\\].*$")
@@ -37,17 +42,38 @@ _MARKS = (
     "<noscript",
     "white",
     "transparent",
+    "color",
+    "<s>",
+    "<del>",
+    "<strike>",
+    "sr-only",
+    "d-none",
+    "text-indent",
+    ":-",
+    ": -",
+    ":0",
+    ": 0",
+    '"\\boxed',
+    "'\\boxed",
 )
 
 
 def visible(text: str) -> str:
-    """The text without its invisible parts."""
-    if "<" in text and any(mark in text for mark in _MARKS):
+    """The text without its invisible and struck parts."""
+    if "<" in text and _TAG.search(text) is not None and any(mark in text for mark in _MARKS):
         text = _HIDDEN.sub("", text)
     if "\\" in text and (
-        "phantom" in text or "\\iffalse" in text or "comment" in text or "{white}" in text or "{transparent}" in text
+        "phantom" in text
+        or "color" in text
+        or "cancel" in text
+        or "comment" in text
+        or "\\fi" in text
+        or "\\sout" in text
+        or "\\st{" in text
     ):
         text = _PHANTOM.sub("", text)
+    if "](" in text:
+        text = _LINKED.sub("", text)
     if "]:" in text:
         text = _MARKDOWN.sub("", text)
     # A comment's sign begins a line or follows a space: "50%" is none, and the pattern would be tried at every line.

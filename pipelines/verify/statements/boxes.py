@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _REACH = 80  # characters around a box in which its formula is looked for
-_TAG = re.compile(r"</?\w+ ?/?>")
+_TAG = re.compile(r"</?\w+(?: [^<>]*)?/?>")
 _RELATION = r"(?:[<>≤≥≠]|\\(?:leq?|geq?|lt|gt|neq?|not\s*=)(?![A-Za-z])|!=)"
 _AFRESH = re.compile(
     r"(?i)(?<![!<>\\])(?<!\\not)(?<!\\not )=|[:,;|&]|\\\\|[.!?](?:\s|\Z)|⇒|→|=>|->"
@@ -33,9 +33,25 @@ _CHANGING = re.compile(
     r"|twice|thrice|double|triple|quadruple|(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than"
     r"|(?:the )?(?:square root|cube root|square|cube|reciprocal|inverse|negative|negation|opposite|logarithm|factorial"
     r"|absolute value|complement|conjugate|double|triple|half) of|(?:anything|everything|all) (?:but|except)"
-    r"|divided by|multiplied by)"
+    r"|divided by|multiplied by"
+    r"|(?:different|differs?|distinct) from|(?:any|every)\w*(?: \w+)? (?:but|except)"
+    r"|(?:answer|result|solution)(?: (?:is|was|must be|should be|has to be|can be)"
+    r"(?: (?:strictly|certainly|definitely|well|just|slightly|always))?"
+    r" (?:at (?:most|least)|above|below|over|under|beyond|no (?:more|less) than|up to|bounded (?:above |below )?by)"
+    r"| (?:strictly )?(?:exceeds|surpasses)))"
     r"(?: ?(?:of|the|exactly|value|number|about))*[\s$*:(]*(?:\\[(\[]\s*)?\Z"
 )
+
+
+_CHANGED = re.compile(
+    r"(?i)[\s$*)\]\\]*,?\s*(?:(?:plus|minus|times) (?:\d|an?\b|the\b|half\b|one\b"
+    r"|two\b|three\b|four\b|five\b|six\b|ten\b|\$)"
+    r"|(?:squared|cubed|factorial|doubled|tripled|halved)\b|and an? (?:half|third|quarter)\b"
+    r"|(?:(?:less|more|fewer) than|divided by|multiplied by) \W*(?:\d|the\b|half\b)"
+    r"|or (?:more|less|fewer|higher|lower|greater|above|below)\b|at (?:most|least)[\s.,!]*\Z"
+    r"|is (?:only |just |merely )?an (?:upper|lower) bound\b)"
+)
+"""Words behind a box that make another number of it, or only a bound."""
 
 
 def formula_of_box(text: str, start: int, stop: int, content: str) -> str | None:
@@ -45,6 +61,9 @@ def formula_of_box(text: str, start: int, stop: int, content: str) -> str | None
     words = _CHANGING.search(before)
     if words is not None:
         return f"{words[0].strip(' $:')} {content}"
+    changed = _CHANGED.match(text, stop)
+    if changed is not None:
+        return f"{content} {changed[0].strip(' $*)')}"
     before = _left_operand(before)
     behind = _BEHIND.match(text, stop)
     if not before and behind is None:

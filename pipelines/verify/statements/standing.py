@@ -118,7 +118,10 @@ def judge(text: str, found: FoundStatement, denied: frozenset[str] = frozenset()
     close = _clause_end(text, found, stop, languages)
     upto = text[begin + turn : found.first].replace("’", "'")
     behind = text[found.end : stop].replace("’", "'")
-    denied_before = any(language.denies.search(upto) or language.denies.search(before[turn:]) for language in languages)
+    denied_before = any(
+        language.denies.search(upto) or language.denies.search(before[turn:]) or language.unreal.search(f"{upto}\0{behind}")
+        for language in languages
+    )
     endorsed = _endorsed(text, found.end, languages) or _endorsed(text, stop, languages)
     asked = "?" in behind and endorsed  # "The answer is 17? Yes."
     if denied_before or (not asked and any(language.denied.match(behind) for language in languages)):

@@ -28,7 +28,9 @@ _ARTICLES = {
     "de": "(?:die|das|antwort|lösung|ergebnis|richtige|option)", "ru": "(?:ответ|правильный)",
     "it": "(?:la|il|risposta|soluzione|corretta|opzione)", "pl": "(?:to|jest|odpowiedź|poprawna|prawidłowa)",
 }  # fmt: skip
-_MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
+_CLAUSE = "(?:that|the|our|my|correct|right|final|answer|result|it|it's|is|was|would be|should be|must be|could be)"
+"""Words between an English denial and the value of its clause: I doubt that *the answer is* 17."""
+_MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"', ")", ").")
 VALUE = (
     r"(?P<value>\\boxed\s*\{[^{}]{1,80}\}|-?\\[dt]?frac\s*\{[^{}]{1,40}\}\s*\{[^{}]{1,40}\}"
     r"|[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|(?<![A-Za-zÀ-ɏ0-9_\\'’])\(?[A-J]\)?(?![A-Za-zÀ-ɏ0-9_'’]))"
@@ -81,6 +83,7 @@ class Language:
         self.mine = _compiled(_own(words, words["mine"], name))
         self.counters = _compiled(_own(words, rf"{words['mine']}|{words['counters']}", name))
         self.errs = _compiled(rf"{_edge(name)}(?:{words['errs']})")
+        self.unreal = _compiled(words.get("unreal", _NEVER))
         self.endorses = _compiled(words.get("endorses", _NEVER))
         self.withdraws = _compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})|{_corrected(words)}")
         self.starts = _compiled("|".join(words["starts"]))
@@ -149,7 +152,8 @@ def _before(patterns: list[str], name: str) -> str:
     article = _ARTICLES.get(name)
     article = rf"(?:{article}\s+)*" if article else ""
     edge = rf"(?:{_edge(name)}|(?=n't))" if name == "en" else _edge(name)
-    return rf"{edge}(?:{'|'.join(patterns)})[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z"
+    clause = rf"|\s*(?:that|the|our|my|it|it's)\s+(?:{_CLAUSE}\s+)*[$*(\\]*\Z" if name == "en" else ""
+    return rf"{edge}(?:{'|'.join(patterns)})(?:[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z{clause})"
 
 
 def _people(pattern: str, words: dict[str, Any]) -> str:

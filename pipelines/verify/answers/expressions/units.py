@@ -63,7 +63,7 @@ def is_foreign_name(word: str) -> bool:
 _ALONE = frozenset(_TABLE["alone"].split())
 _TURNING = _ALONE.union(_TABLE["turning"].split())
 # LaTeX writes cm^{2}, and abbreviations end in a full stop (sq. ft.).
-_POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None})
+_POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None, "/": " per "})
 
 
 def same_unit(left: str, right: str) -> bool:
@@ -119,6 +119,7 @@ _SIZES = {
     "week": ("second", 604_800), "inch": ("inch", 1), "foot": ("inch", 12), "yard": ("inch", 36), "mile": ("inch", 63_360),
     "ounce": ("ounce", 1), "pound": ("ounce", 16), "cent": ("cent", 1), "dollar": ("cent", 100),
     "month": ("month", 1), "year": ("month", 12), "centimeter": ("centimeter", 1), "meter": ("centimeter", 100),
+    "kilometer": ("centimeter", 100_000),
     "gram": ("gram", 1), "kilogram": ("gram", 1_000),
 }  # fmt: skip
 _LAYOUT = re.compile(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}|\\[,;: ]|~|[$*]")
@@ -141,6 +142,12 @@ def compound(text: str) -> tuple[Fraction, str] | None:
     if len(parts) < 2 or len({size[0] for _, size in parts}) > 1 or sorted(set(sizes), reverse=True) != sizes:
         return None
     return sum((value for value, _ in parts), Fraction(0)), parts[0][1][0]
+
+
+@lru_cache(maxsize=4_096)
+def kind_of_unit(unit: str) -> tuple[str, int] | None:
+    """(smallest unit of its kind, how many of those it is) of a unit; None for one that is not known."""
+    return _SIZES.get(known_unit(unit) or "")
 
 
 def in_unit(unit: str, base: str) -> int | None:

@@ -18,8 +18,10 @@ _OPERATORS = (
 _LABEL = re.compile(
     rf"(?:{_OPERATORS}).{{0,120}}"
     rf"|[PE]{_SCRIPTS}{_ARGUMENT}|[A-Za-z]'+{_SCRIPTS}(?:{_ARGUMENT})?|[A-Za-z]\^\{{?\(\d\)\}}?{_ARGUMENT}"
-    rf"|[fghFGHTS]\s*\^\s*\{{?-1\}}?{_ARGUMENT}|[fghA-Z]{_SCRIPTS}{_ARGUMENT}|\(\s*[a-zA-Z]\s*(?:\\circ|∘)\s*[a-zA-Z]\s*\){_ARGUMENT}"
+    rf"|[fghFGHTS]\s*\^\s*\{{?-1\}}?{_ARGUMENT}|[fghA-Z]{_SCRIPTS}{_ARGUMENT}|\(\s*[a-zA-Z]\s*(?:\\circ|\\cdot|[∘+*/·-])\s*[a-zA-Z]\s*\){_ARGUMENT}"
     r"|[A-Z]\s*\^\s*\{?(?:-1|T|\\top|\*)\}?|\\frac\s*\{\s*(?:d|\\partial)[^{}]*\}\s*\{\s*(?:d|\\partial)[^{}]*\}.{0,40}"
+    r"|D_?\{?[a-z]\}?\s*\(?[a-zA-Z].{0,20}|\\(?:sigma|chi)\s*\^\s*\{?2\}?|\[[A-Z]\s*:\s*[A-Z]\]|[A-Za-z]\s*\^\s*\{?\s*\*\s*\}?"
+    r"|[A-Za-z]_(?:\{[^{}=]{1,30}\}|\\[a-z]+)|\\(?:log|ln)\s*(?:_\s*\{?\d+\}?)?\s*[({]?\s*\d+\s*[)}]?"
     r"|d[a-z]\s*/\s*d[a-z]|[Δ∠△∫∑∏∇‖].{0,80}|\\\|.{1,40}\\\||\[[A-Z]{3,6}\]|\\begin\s*\{[vV]matrix\}.{1,200}\\end\s*\{[vV]matrix\}|m\s*\\angle.{0,40}"
 )
 _ARITHMETIC = re.compile(r"[-+*/·×÷<>]|\\(?:cdot|times|div|pm|le|ge|leq|geq|ne|neq)(?![A-Za-z])")
@@ -73,7 +75,7 @@ def label_and_value(text: str) -> tuple[str, str] | None:
         label is None
         or not right
         or ("=" in right and re.search(r",|;|\band\b|\bor\b", right))
-        or not (_BOUND.match(left) or not _ARITHMETIC.search(_flat(left)))
+        or not (_BOUND.match(left) or not _ARITHMETIC.search(_flat(left.replace("^*", ""))))
     ):
         return None
     return _SIZES.sub("", left), right

@@ -61,6 +61,44 @@ def test_a_later_version_counts() -> None:
     assert found.text == PROGRAM
 
 
+FAULTED = (
+    "Do not do this:",
+    "Incorrect version, for comparison:",
+    "The original buggy code was:",
+    "**Wrong:**",
+)
+
+
+@pytest.mark.parametrize("lead", FAULTED)
+@pytest.mark.parametrize("entry_point", [None, "double"])
+def test_a_block_that_the_text_calls_wrong_is_not_the_program(lead: str, entry_point: str | None) -> None:
+    called = called_by(ASSERTS) if entry_point is None else frozenset()
+    task = task_of("q", entry_point, "", called)
+    wrong = f"{lead}\n```python\ndef double(x):\n    return x\n```\n"
+    for text in (f"Use this:\n```python\n{PROGRAM}\n```\n{wrong}", f"{wrong}Fixed:\n```python\n{PROGRAM}\n```\n"):
+        found = program_of(text, task)
+        assert found is not None
+        assert found.text == PROGRAM
+    alone = program_of(wrong, task)
+    assert alone is not None
+    assert alone.text == "def double(x):\n    return x"
+
+
+def test_the_mended_version_of_wrong_code_is_the_program() -> None:
+    text = f"```python\ndef double(x):\n    return x\n```\nThe original code was wrong. Fixed:\n```python\n{PROGRAM}\n```\n"
+    found = program_of(text, task_of("q", "double"))
+    assert found is not None
+    assert found.text == PROGRAM
+
+
+def test_hidden_fences_and_answer_tags_are_no_part_of_a_program() -> None:
+    hidden = f"```python\n{PROGRAM}\n```\n<!--\n```python\ndef double(x):\n    return 0\n```\n-->"
+    for text in (hidden, f"<answer>{PROGRAM}</answer>"):
+        found = program_of(text, task_of("q", "double"))
+        assert found is not None
+        assert found.text == PROGRAM
+
+
 @pytest.mark.sandbox
 def test_the_entry_point_in_meta_of_a_row_is_read() -> None:
     row = {
