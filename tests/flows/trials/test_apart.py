@@ -1,6 +1,7 @@
 """Rows of a training that have problems of an evaluation, whatever stands around these."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def rows(folder: Path, *lines: dict[str, Any]) -> TrainingRowsFile:
     return TrainingRowsFile(path, "", len(lines), [], {})
 
 
-COPIES = {
+COPIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "as they are": lambda text: {"prompt": text, "completion": "1"},
     "behind a request": lambda text: {"prompt": f"Solve this: {text}", "completion": "1"},
     "in turns behind a system prompt": lambda text: {
