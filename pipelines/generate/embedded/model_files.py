@@ -158,13 +158,22 @@ def cpu_level() -> str:
     return f"{platform.machine()}-{widest.lower()}"
 
 
+def read_tokenizer(path: Path) -> Any:
+    """The tokenizer of a tokenizer.json; SetupError for a file that describes none."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    # The library raises nothing narrower.
+    except Exception as error:
+        raise SetupError(f"{path} is no tokenizer: {str(error)[:200]}.", next_command=_AGAIN) from error
+
+
 class Vocabulary:
     """A byte-level tokenizer.json. Decoding is by bytes, so that any sequence of ids has a text."""
 
     def __init__(self, path: Path) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer = read_tokenizer(path)
         special = set(self._tokenizer.get_added_tokens_decoder())
         # GPT-2's table of the letter that stands for each byte: printable bytes are themselves.
         printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
@@ -172,6 +181,8 @@ class Vocabulary:
         letters = {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
         self._bytes = [b""] * self._tokenizer.get_vocab_size()
         for token, index in self._tokenizer.get_vocab().items():
+            if index >= len(self._bytes) or (index not in special and not letters.keys() >= set(token)):
+                raise SetupError(f"{path} is no byte-level tokenizer: token {index}, {token[:40]!r}.", next_command=_AGAIN)
             self._bytes[index] = b"" if index in special else bytes(letters[letter] for letter in token)
 
     def encode(self, rendered: str) -> list[int]:

@@ -4,12 +4,14 @@ import json
 import pickle
 import shutil
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.generate.embedded.model_files import ModelFiles, digest_files
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, digest_files
 from rollmill.pipelines.generate.embedded.session import loaded_graph
 from rollmill.pipelines.generate.vllm.model_folder import folder_digest
 from rollmill.pipelines.train.llama_folder import llama_shape, read_safetensors
@@ -79,6 +81,28 @@ def test_a_config_that_is_no_object_is_one_line(model: Path, text: str) -> None:
     for read in (lambda: ModelFiles.open(str(model)), lambda: llama_shape(model)):
         with pytest.raises(SetupError, match=r"config\.json is damaged: it (is not valid JSON|does not hold)"):
             read()
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda _: "[" * 200_000, "is no tokenizer"),
+        (lambda _: "{}", "is no tokenizer"),
+        (lambda known: known | {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "((("}}}, "is no tokenizer"),
+        (lambda known: with_vocabulary(known, {"Ġ": 10**9}), "is no byte-level tokenizer: token 1000000000"),
+        (lambda known: with_vocabulary(known, {"\u4e00": 0}), "is no byte-level tokenizer: token 0, '\u4e00'"),
+    ],
+)
+def test_a_tokenizer_that_is_none_is_one_line(model: Path, change: Callable[[Any], Any], refusal: str) -> None:
+    path = model / "tokenizer.json"
+    changed = change(json.loads(path.read_text()))
+    path.write_text(changed if isinstance(changed, str) else json.dumps(changed))
+    with pytest.raises(SetupError, match=refusal):
+        Vocabulary(path)
+
+
+def with_vocabulary(known: dict[str, Any], vocabulary: dict[str, int]) -> dict[str, Any]:
+    return known | {"added_tokens": [], "model": known["model"] | {"vocab": vocabulary, "merges": []}}
 
 
 HEADERS = {
