@@ -17,7 +17,7 @@ from rollmill.flows.problem_sets import version_problems
 from rollmill.flows.problems import prompt_text
 from rollmill.flows.recipe.load import as_recipe
 from rollmill.flows.recipe.methods import ORIGIN
-from rollmill.flows.recipe.user_files import parts_with
+from rollmill.flows.recipe.user_files import parts_with, stored_methods
 from rollmill.ground.errors import SetupError, explained
 from rollmill.ground.files import write_text
 from rollmill.storage.versions.read import load_manifest
@@ -105,6 +105,10 @@ def write_task(
     info = resolve(workspace.datasets, reference)
     recipe = load_manifest(info)["recipe"]
     _require_shipped(info, recipe)
+    judging = _judging(recipe)
+    # Whoever runs the task runs what this recipe names, with his environment.
+    with stored_methods(info.ref, judging, None, base=out) as methods:
+        methods.require_own()
     rows, left_out = _problems(workspace, info.ref, split)
     if not rows:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
@@ -115,7 +119,7 @@ def write_task(
     about = {"ref": info.ref, "tool": tool, "name": name, "problems": len(rows)}
     files = {
         "problems.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
-        "recipe.yaml": yaml.safe_dump(_judging(recipe), sort_keys=False, allow_unicode=True),
+        "recipe.yaml": yaml.safe_dump(judging, sort_keys=False, allow_unicode=True),
         **TOOLS[tool](about, out, max_tokens),
     }
     for file, text in files.items():

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -60,22 +60,40 @@ def everyone() -> Iterator[tuple[int, Stat]]:
             yield int(name), known
 
 
-def listens_here(port: int) -> bool:
+def listeners_are_listed() -> bool:
+    """True where the kernel tells who listens; without /proc nobody does."""
+    return os.access("/proc/net/tcp", os.R_OK)
+
+
+def listens_here(port: int, root: int | None = None) -> bool:
     """True if a process of this user or of root, and of nobody else, listens at a port. Another user may take one that was
     free a moment ago, and reads what is sent there. Without /proc it cannot be told, and is taken for true.
+
+    `root`: process of this user that, with its descendants, alone may listen there.
     """
-    owners = set()
+    if not listeners_are_listed():
+        return True
+    sockets = set()
     for protocol in ("tcp", "tcp6"):
-        try:
-            _, *lines = Path(f"/proc/net/{protocol}").read_text(encoding="ascii").splitlines()
-        except OSError:
-            if protocol == "tcp":
-                return True
-            continue
-        for fields in map(str.split, lines):
-            if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
-                owners.add(int(fields[7]))
-    return bool(owners) and owners <= {os.geteuid(), 0}
+        with contextlib.suppress(OSError):  # a system without IPv6
+            for fields in map(str.split, Path(f"/proc/net/{protocol}").read_text(encoding="ascii").splitlines()[1:]):
+                if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                    sockets.add((int(fields[7]), f"socket:[{fields[9]}]"))
+    own = {socket for owner, socket in sockets if owner == os.geteuid()}
+    if not sockets or not {owner for owner, _ in sockets} <= {os.geteuid(), 0}:
+        return False
+    return root is None or own <= _files(tree(root))
+
+
+def _files(processes: Iterable["SystemProcess"]) -> set[str]:
+    """What the descriptors of processes lead to."""
+    files = set()
+    for member in processes:
+        with contextlib.suppress(OSError):
+            for descriptor in os.scandir(f"/proc/{member.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    files.add(os.readlink(descriptor))  # noqa: PTH115 - no path: the name of a socket
+    return files
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.generate.embedded.model_files import END, MARKERS
+from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, read_config, read_tokenizer
 from rollmill.pipelines.train.architecture import parameter_shapes
 from rollmill.pipelines.train.training_settings import Shape
 
@@ -30,15 +30,13 @@ class LlamaFolder:
     @classmethod
     def open(cls, folder: Path) -> "LlamaFolder":
         """The model in a folder; SetupError for another architecture than Llama's with tied embeddings."""
-        from tokenizers import Tokenizer
-
         shape = llama_shape(folder)
         weights = read_safetensors(folder / "model.safetensors")
         wanted = parameter_shapes(shape)
         if {name: value.shape for name, value in weights.items()} != wanted:
             odd = sorted(weights.keys() ^ wanted.keys()) or ["a tensor of another size"]
             raise SetupError(f"{folder} does not have the tensors of its config.json: {odd[0]}.", next_command=_OTHER)
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer = read_tokenizer(folder / "tokenizer.json")
         for marker in (*MARKERS.values(), END):  # else a text's end would be several tokens, and no engine stops there
             if tokenizer.token_to_id(marker) is None:
                 raise SetupError(f"the tokenizer of {folder} has no token {marker}.", next_command=_OTHER)
@@ -49,10 +47,10 @@ def llama_shape(folder: Path) -> Shape:
     """The shape of a Llama with tied embeddings and one key-value head for each head; SetupError for any other model."""
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = read_config(folder)
+    except OSError:
         raise SetupError(
-            f"{path} is missing or not JSON.", next_command="name a folder in the form of Hugging Face"
+            f"{path} is missing or cannot be read.", next_command="name a folder in the form of Hugging Face"
         ) from None
     needs = {
         "model_type": "llama",
@@ -81,13 +79,16 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
         header = json.loads(data[8 : 8 + size])
         header.pop("__metadata__", None)
         tensors = {}
+        # Tensors that share bytes would take memory for each.
+        if sum(entry["data_offsets"][1] - entry["data_offsets"][0] for entry in header.values()) > len(data) - 8 - size:
+            raise ValueError("tensors overlap")
         for name, entry in header.items():
             first, last = entry["data_offsets"]
             if entry["dtype"] not in _NUMBERS:
                 raise SetupError(f"{path} has numbers of type {entry['dtype']}.", choices=_NUMBERS, next_command=_OTHER)
             values = np.frombuffer(data[8 + size + first : 8 + size + last], dtype=_NUMBERS[entry["dtype"]])
             tensors[name] = values.reshape(entry["shape"]).astype(np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise SetupError(
             f"{path} is not a complete safetensors file ({type(error).__name__}).", next_command="fetch the model again"
         ) from None

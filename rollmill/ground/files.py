@@ -157,12 +157,17 @@ def parse_object(text: str, path: Path, *, next_command: str) -> dict[str, Any]:
         raise SetupError(f"{path} is damaged: it is empty.", next_command=next_command)
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise SetupError(f"{path} is damaged: it is not valid JSON ({where}).", next_command=next_command) from None
-    if not isinstance(value, dict):
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}: {error.msg}"
+    except RecursionError:
+        where = "nested too deeply"
+    except ValueError:
+        where = "a number has too many digits"
+    else:
+        if isinstance(value, dict):
+            return value
         raise SetupError(f"{path} is damaged: it does not hold a JSON object.", next_command=next_command)
-    return value
+    raise SetupError(f"{path} is damaged: it is not valid JSON ({where}).", next_command=next_command)
 
 
 def other_owner(path: Path) -> str:

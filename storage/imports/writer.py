@@ -16,7 +16,7 @@ from rollmill.ground.ids import digest128
 from rollmill.ground.records import Completion, Problem
 from rollmill.storage.import_records import ImportRecord
 from rollmill.storage.imports.reading.columns import Columns
-from rollmill.storage.imports.reading.limits import MAX_HELD
+from rollmill.storage.imports.reading.limits import MAX_WAITING
 from rollmill.storage.imports.scan import source_rows
 from rollmill.storage.imports.spec import Findings, ImportCount, ImportReport, ImportSpec
 from rollmill.storage.imports.stored import UPDATE
@@ -64,7 +64,7 @@ class ImportWriter:
         waiting.append(record)
         self._sizes[kind] += _bytes(record)
         # By bytes too: a few rows of very long texts would fill the memory.
-        if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= MAX_HELD:
+        if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= MAX_WAITING:
             self._write(kind)
 
     def count(self, kind: Kind) -> ImportCount:

@@ -7,15 +7,16 @@ onnxruntime nor sampling is known here.
 
 import hashlib
 import importlib
-import json
 import os
 import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rollmill.ground.errors import SetupError
+from rollmill.ground.files import read_object
 from rollmill.ground.ids import EMBEDDED_FILES, files_digest
 from rollmill.ground.records import Message, Prompt
 from rollmill.pipelines.generate.prompts import split_prefix
@@ -23,7 +24,10 @@ from rollmill.places import CHECKOUT
 
 # The features by which onnxruntime and numpy choose their kernels, widest first.
 LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
-
+_AGAIN = "write the model folder again"
+_LARGE = ("num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size")
+_SIZES = {"num_hidden_layers": 4_096, "max_position_embeddings": 1 << 30, **dict.fromkeys(_LARGE, 1 << 24)}
+"""Keys of a config.json that are sizes, with the largest value of each."""
 END = "<|end|>"
 MARKERS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 # `render_chat` below in Jinja, for other programs that load the model folder.
@@ -73,8 +77,8 @@ class ModelFiles:
         """The folder at a path, seen from the working directory or else from the checkout."""
         folder = _folder_of(model)
         digest = digest_files(folder, EMBEDDED_FILES)
+        config = read_config(folder, eos_token_id=1 << 24)
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             heads, width = config["num_attention_heads"], config["hidden_size"]
             return cls(
                 folder=folder,
@@ -88,10 +92,21 @@ class ModelFiles:
                 width=width,
                 inner=config.get("intermediate_size", 0),
             )
-        except ValueError as error:
-            raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error
         except KeyError as error:
-            raise SetupError(f"{model}/config.json has no {error}.", next_command="write the model folder again") from error
+            raise SetupError(f"{model}/config.json has no {error}.", next_command=_AGAIN) from error
+
+
+def read_config(folder: Path, **more: int) -> dict[str, Any]:
+    """The config.json of a model folder without its nulls. SetupError where it is no JSON object, or states a size that no
+    model has: memory is taken by these sizes. `more`: further whole numbers that it needs, with the largest value of each.
+    """
+    path = folder / "config.json"
+    config = {key: value for key, value in read_object(path, next_command=_AGAIN).items() if value is not None}
+    for key, most in {**_SIZES, **more}.items():
+        value = config.get(key, 1)
+        if type(value) is not int or not (key in _SIZES) <= value <= most:
+            raise SetupError(f"{path} has {key} {str(value)[:40]!r}: no whole number up to {most:,}.", next_command=_AGAIN)
+    return config
 
 
 def model_name(folder: Path) -> str:
@@ -143,13 +158,22 @@ def cpu_level() -> str:
     return f"{platform.machine()}-{widest.lower()}"
 
 
+def read_tokenizer(path: Path) -> Any:
+    """The tokenizer of a tokenizer.json; SetupError for a file that describes none."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    # The library raises nothing narrower.
+    except Exception as error:
+        raise SetupError(f"{path} is no tokenizer: {str(error)[:200]}.", next_command=_AGAIN) from error
+
+
 class Vocabulary:
     """A byte-level tokenizer.json. Decoding is by bytes, so that any sequence of ids has a text."""
 
     def __init__(self, path: Path) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer = read_tokenizer(path)
         special = set(self._tokenizer.get_added_tokens_decoder())
         # GPT-2's table of the letter that stands for each byte: printable bytes are themselves.
         printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
@@ -157,6 +181,8 @@ class Vocabulary:
         letters = {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
         self._bytes = [b""] * self._tokenizer.get_vocab_size()
         for token, index in self._tokenizer.get_vocab().items():
+            if index >= len(self._bytes) or (index not in special and not letters.keys() >= set(token)):
+                raise SetupError(f"{path} is no byte-level tokenizer: token {index}, {token[:40]!r}.", next_command=_AGAIN)
             self._bytes[index] = b"" if index in special else bytes(letters[letter] for letter in token)
 
     def encode(self, rendered: str) -> list[int]:

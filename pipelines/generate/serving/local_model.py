@@ -151,15 +151,20 @@ class ServerProcess:
         return self._process.status
 
     def has_port(self) -> bool:
-        """True while only processes of this user or of root listen at the port; a second old at most."""
+        """True while only processes of this server listen at the port; a second old at most."""
         now = time.monotonic()
         if now - self._looked[0] > 1.0 or not self._looked[1]:
-            self._looked = now, listens_here(self.port)
+            self._looked = now, listens_here(self.port, self._process.pid)
         return self._looked[1]
 
+    def strangers(self) -> str:
+        """Words about a process at the port that this server did not start; empty if there is none."""
+        taken = listens_here(self.port) and not self.has_port()
+        return f"; a process that it did not start listens at port {self.port}" if taken else ""
+
     def health(self) -> int | None:
-        """The status that its health path answers with; None without an answer, and while another user has its port."""
-        if not listens_here(self.port):
+        """The status that its health path answers with; None without an answer, and while another process has its port."""
+        if not listens_here(self.port, self._process.pid):
             return None
         try:
             with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=HEALTH_SECONDS) as reply:

@@ -15,6 +15,8 @@ from rollmill.ground.errors import SetupError, Unavailable
 from rollmill.pipelines.generate.calls import Interruption
 from rollmill.pipelines.generate.http.http_settings import OnLoss, Server
 from rollmill.pipelines.generate.serving.local_model import LocalModel, ServerProcess, check_port, free_port
+from rollmill.pipelines.processes import spawn
+from rollmill.pipelines.processes.proc import listeners_are_listed
 from rollmill.pipelines.processes.spawn import ending
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
@@ -80,7 +82,7 @@ class LocalServer:
         return Server(url, concurrency=model.concurrency, models=(model.name,), key=self._key, ours=self._is_up)
 
     def _is_up(self) -> bool:
-        """True while the process that was started runs, and no other user listens at its port."""
+        """True while the process that was started runs, and no other one listens at its port."""
         process = self._process
         return process is not None and process.status is None and process.has_port()
 
@@ -133,7 +135,8 @@ class LocalServer:
                 self._tell(ServerEvent(self.name, "up", waited))
                 return True
             if waited > self.model.start_seconds:
-                raise self._died(process, f"did not answer within serve.start_seconds, {self.model.start_seconds:,.0f}")
+                late = f"did not answer within serve.start_seconds, {self.model.start_seconds:,.0f}"
+                raise self._died(process, late + process.strangers())
             self._tell(ServerEvent(self.name, state, waited, "".join(process.last_lines(1))))
             self.over.wait(POLL)
         return False
@@ -250,6 +253,10 @@ class LocalServers:
     def _start(self, model: LocalModel) -> list[LocalServer]:
         if model.name not in self._servers:
             model.check()
+            if not listeners_are_listed() and not self._servers:
+                spawn.tell(
+                    "no /proc/net/tcp here: no check that the model servers, and no other process, listen at their ports"
+                )
             for port in range(model.port, model.port + model.replicas) if model.port else ():
                 check_port(port)
             restarts = RestartsLeft(model.restarts)

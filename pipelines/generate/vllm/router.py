@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.ground.errors import SetupError
+from rollmill.ground.files import read_object
 from rollmill.ground.records import Completion, FinishReason, Request, Sampling
 from rollmill.ground.replies.faults import TOO_LONG
 from rollmill.pipelines.generate.calls import NO_LOGPROBS, STOP, EngineCall, Interruption, completion_of, is_logprob
@@ -34,7 +35,7 @@ SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file o
 
 def setup_message(folder: Path, lora: Path | None, options: VllmOptions, settings: VllmSettings) -> Message:
     """First message to the child: engine, model and options."""
-    context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
+    context = read_object(folder / "config.json", next_command="write it again").get("max_position_embeddings")
     return {
         "kind": "setup",
         "engine": _engine(folder, options, settings) | ({} if lora is None else _lora(lora)),
@@ -78,8 +79,8 @@ def _engine(folder: Path, options: VllmOptions, settings: VllmSettings) -> dict[
 def _lora(folder: Path) -> dict[str, Any]:
     """Room for this adapter: vLLM takes ranks of certain sizes only."""
     try:
-        rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
-    except (ValueError, KeyError, TypeError):
+        rank = int(read_object(folder / "adapter_config.json", next_command="write it again")["r"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise SetupError(f"{folder.name}/adapter_config.json names no rank r.", next_command="write it again") from None
     sizes = (1, 8, 16, 32, 64, 128, 256, 320, 512)
     return {"enable_lora": True, "max_loras": 1, "max_lora_rank": next((size for size in sizes if size >= rank), rank)}

@@ -9,6 +9,8 @@ MAX_ROW = 64 << 20
 """Bytes of one row, a line for instance."""
 MAX_HELD = 64 << 20
 """Bytes of rows held together in memory, at their size in the file or a batch of it."""
+MAX_WAITING = 16 << 20
+"""Bytes of records that wait for one segment: its tables, its encoded columns and its file take six times as much."""
 MAX_BLANK = 1 << 20
 """Blank lines in a row."""
 _LEAST, _RATIO = 256 << 20, 100

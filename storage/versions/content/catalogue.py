@@ -176,8 +176,8 @@ def _our_views(tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> d
     steps = {_step(stored), f", d.{OLD_COLUMN}" if OLD_COLUMN in stored else "", ""}
     with closed() as scratch:
         for name, columns in tables:
-            listed = ", ".join(f"{_quoted(column)} {kind}" for column, kind in columns)
-            scratch.execute(f"CREATE TABLE {_quoted(name)} ({listed})")
+            listed = ", ".join(f"{quoted_name(column)} {kind}" for column, kind in columns)
+            scratch.execute(f"CREATE TABLE {quoted_name(name)} ({listed})")
         for prompt, step, (sent, join) in itertools.product((_PROMPT, _JSON_PROMPT), steps, (("", ""), _SENT)):
             try:
                 scratch.execute(JOINED.format(prompt=prompt, step=step, sent=sent, sent_join=join))
@@ -190,7 +190,8 @@ def _our_views(tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> d
     return texts
 
 
-def _quoted(name: str) -> str:
+def quoted_name(name: str) -> str:
+    """A name of a table or column, in quotation marks for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -1,11 +1,13 @@
 """Bytes that a shard of a version unfolds to: a received one of ten megabytes may hold gigabytes.
 
 The footer of a Parquet file says how large its columns are, and may lie: readers take their memory by the headers of the
-pages, which are compared as well. Values of a dictionary are counted at their mean length wherever they occur.
+pages, which are compared as well. Values of a dictionary are counted at their mean length wherever they occur; where a long
+value among short ones could hide in that mean, the texts of the column are measured one by one.
 """
 
 import mmap
 import os
+from collections import Counter
 from pathlib import Path
 
 from rollmill.ground.errors import FoundWanting
@@ -13,6 +15,7 @@ from rollmill.ground.files import plain
 from rollmill.ground.formats.parquet_pages import ColumnChunk, pages_of
 from rollmill.storage.segments.instance import shared_cursor
 from rollmill.storage.segments.views import files
+from rollmill.storage.versions.content.catalogue import quoted_name
 
 MOST = 512_000_000
 """Bytes of one shard: eight times what this program writes into one."""
@@ -57,18 +60,32 @@ def require_small(path: Path, ref: str) -> None:
 def _size(path: Path) -> int:
     """Bytes of all columns in memory, by the footer or by the pages, whichever are more."""
     with shared_cursor() as cursor, open(path, "rb", opener=plain) as file:
+        source = files([str(path)])
         columns = ", ".join(ColumnChunk._fields)
-        rows = cursor.sql(f"select row_group_num_rows, {columns} from parquet_metadata({files([str(path)])})").fetchall()  # noqa: S608
-        total = 0
+        rows = cursor.sql(
+            f"select row_group_num_rows, path_in_schema, type, {columns} from parquet_metadata({source})"  # noqa: S608
+        ).fetchall()
+        total, most_of_texts = 0, Counter[str]()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for group_rows, *values in rows:
-                total += _chunk_size(data, ColumnChunk(*values), group_rows)
-    return total
+            for group_rows, column, kind, *values in rows:
+                size, most = _chunk_size(data, ColumnChunk(*values), group_rows)
+                total += size
+                most_of_texts[column] += most if kind == "BYTE_ARRAY" else 0
+        if total > most_bytes() or most_of_texts.total() <= most_bytes():
+            return total
+        types = {name: kind for name, kind, *_ in cursor.sql(f"describe from read_parquet({source})").fetchall()}
+        lengths = [f"sum(strlen({quoted_name(name)}))" for name in most_of_texts if types.get(name) == "VARCHAR"]
+        # A list of texts is no column of ours, and counts as if each value were the whole dictionary.
+        unmeasured = sum(most for name, most in most_of_texts.items() if types.get(name) != "VARCHAR")
+        measured = cursor.sql(f"select {', '.join(lengths or ['0'])} from read_parquet({source})").fetchall()  # noqa: S608
+        return max(total, unmeasured + sum(length or 0 for length in measured[0]))
 
 
-def _chunk_size(data: mmap.mmap, chunk: ColumnChunk, rows: int) -> int:
+def _chunk_size(data: mmap.mmap, chunk: ColumnChunk, rows: int) -> tuple[int, int]:
+    """Bytes of a column of a row group with the values of its dictionary at their mean, and at most."""
     pages = list(pages_of(data, chunk))
     values = max(chunk.num_values, rows)
-    repeated = [values * page.bytes // max(1, page.values) for page in pages if page.of_dictionary]
-    unfolded = sum(page.bytes for page in pages)
-    return max(chunk.total_uncompressed_size, unfolded, values * _WIDTH, *repeated)
+    dictionaries = [page for page in pages if page.of_dictionary]
+    unfolded = max(chunk.total_uncompressed_size, sum(page.bytes for page in pages), values * _WIDTH)
+    mean = [values * page.bytes // max(1, page.values) for page in dictionaries]
+    return max(unfolded, *mean, 0), sum(values * page.bytes for page in dictionaries)

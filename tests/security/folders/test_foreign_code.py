@@ -3,6 +3,7 @@ of it, unless he names its digest; then it runs in the sandbox. Commands run in 
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -242,6 +243,33 @@ def test_reading_mixing_exporting_and_correcting_run_nothing(reader: Person, can
     code = "import rollmill\nwith rollmill.open() as ws: print(len(ws.rollouts(dataset='judged').df()))"
     assert int(reader.python(code)) > 40
     assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("verifier", "refusal"),
+    [
+        ({"method": "../planted.py:Last"}, "../planted.py of chosen@v1 has changed since, or is code that you did not run"),
+        ({"method": "planted:Last"}, "planted of chosen@v1 has changed since, or is code that you did not run"),
+        ({"method": "code", "options": {"sandbox": "none"}}, "chosen@v1 runs programs without the sandbox"),
+    ],
+)
+def test_a_task_of_another_tool_names_no_code_of_a_version(
+    reader: Person, canary: Path, verifier: dict[str, object], refusal: str
+) -> None:
+    """The recipe of the task is written from the manifest, and lies beside files that came with the clone."""
+    folder = reader.root / "datasets" / "chosen"
+    for file in (*folder.glob("v1-*/manifest.json"), *folder.glob("manifests/*.json")):
+        manifest = json.loads(file.read_text())
+        manifest["recipe"] = {**manifest["recipe"], "verify": [verifier], "accept": None}
+        file.write_text(json.dumps(manifest))
+    for pointer in folder.glob("*.dvc"):
+        pointer.unlink()
+    (reader.root / "tasks").mkdir()
+    for place in (reader.root, reader.root / "tasks"):
+        (place / "planted.py").write_text(MINE.replace("{canary}", str(canary)))
+    told = reader.run("export-task", "chosen", "--for", "lm-eval", "--out", "tasks", status=2)
+    assert refusal in told
+    assert not (reader.root / "tasks" / "recipe.yaml").exists()
 
 
 def test_outcomes_of_a_plan_and_corrections_run_nothing(author: Person, reader: Person, canary: Path) -> None:

@@ -3,14 +3,18 @@
 import json
 import pickle
 import shutil
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.generate.embedded.model_files import ModelFiles, digest_files
+from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, digest_files
 from rollmill.pipelines.generate.embedded.session import loaded_graph
 from rollmill.pipelines.generate.vllm.model_folder import folder_digest
+from rollmill.pipelines.train.llama_folder import llama_shape, read_safetensors
 
 pytestmark = pytest.mark.security
 SHIPPED = Path("models/rollmill-tiny").resolve()
@@ -44,6 +48,86 @@ def test_code_beside_the_weights_is_not_imported(model: Path, tmp_path: Path) ->
     assert engine.model_digest
     loaded_graph(ModelFiles.open(str(model)))
     assert not touched.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "refusal"),
+    [
+        ("num_hidden_layers", 10**9, "num_hidden_layers '1000000000': no whole number up to 4,096"),
+        ("num_hidden_layers", True, "num_hidden_layers 'True': no whole number"),
+        ("num_attention_heads", 0, "num_attention_heads '0': no whole number"),
+        ("hidden_size", 1e308, "hidden_size '1e\\+308': no whole number"),
+        ("vocab_size", -1, "vocab_size '-1': no whole number"),
+        ("max_position_embeddings", 10**15, "max_position_embeddings '1000000000000000': no whole number"),
+        ("eos_token_id", [1, 2], r"eos_token_id '\[1, 2\]': no whole number"),
+        ("vocab_size", None, "has no 'vocab_size'"),
+    ],
+)
+def test_a_size_that_no_model_has_is_refused_before_memory_is_taken_by_it(
+    model: Path, key: str, value: object, refusal: str
+) -> None:
+    config = json.loads((model / "config.json").read_text()) | {key: value}
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SetupError, match=refusal):
+        ModelFiles.open(str(model))
+    if key != "eos_token_id":  # start values need none
+        with pytest.raises(SetupError, match=refusal):
+            llama_shape(model)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", "null", '{"vocab_size": %s}' % ("1" * 5_000)])
+def test_a_config_that_is_no_object_is_one_line(model: Path, text: str) -> None:
+    (model / "config.json").write_text(text)
+    for read in (lambda: ModelFiles.open(str(model)), lambda: llama_shape(model)):
+        with pytest.raises(SetupError, match=r"config\.json is damaged: it (is not valid JSON|does not hold)"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda _: "[" * 200_000, "is no tokenizer"),
+        (lambda _: "{}", "is no tokenizer"),
+        (lambda known: known | {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "((("}}}, "is no tokenizer"),
+        (lambda known: with_vocabulary(known, {"Ġ": 10**9}), "is no byte-level tokenizer: token 1000000000"),
+        (lambda known: with_vocabulary(known, {"\u4e00": 0}), "is no byte-level tokenizer: token 0, '\u4e00'"),
+    ],
+)
+def test_a_tokenizer_that_is_none_is_one_line(model: Path, change: Callable[[Any], Any], refusal: str) -> None:
+    path = model / "tokenizer.json"
+    changed = change(json.loads(path.read_text()))
+    path.write_text(changed if isinstance(changed, str) else json.dumps(changed))
+    with pytest.raises(SetupError, match=refusal):
+        Vocabulary(path)
+
+
+def with_vocabulary(known: dict[str, Any], vocabulary: dict[str, int]) -> dict[str, Any]:
+    return known | {"added_tokens": [], "model": known["model"] | {"vocab": vocabulary, "merges": []}}
+
+
+HEADERS = {
+    "tensors that share bytes": json.dumps(
+        {f"t{n}": {"dtype": "F32", "shape": [250_000], "data_offsets": [0, 1_000_000]} for n in range(50_000)}
+    ),
+    "deep": "[" * 200_000,
+    "a list": "[1]",
+    "a number": "3",
+    "one offset": '{"a": {"dtype": "F32", "shape": [1], "data_offsets": [1]}}',
+    "a shape without end": '{"a": {"dtype": "F32", "shape": [1%s], "data_offsets": [0, 4]}}'.replace("%s", "0" * 30),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_a_hostile_header_of_weights_is_one_line(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(1_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SetupError, match="is not a complete safetensors file"):
+            read_safetensors(path)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_weights_in_a_pickle_are_refused(model: Path, tmp_path: Path) -> None:

@@ -49,6 +49,28 @@ def test_a_bomb_is_refused_with_the_key_to_raise(tmp_path: Path, dictionary: boo
     require_small(path, "v1")
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_one_long_value_among_short_ones_does_not_hide_in_their_mean(tmp_path: Path, nested: bool) -> None:
+    """The dictionary is short on average, and nearly every row names its only long value."""
+    long, path = "x" * 900_000, tmp_path / "skewed.parquet"
+    column = pa.DictionaryArray.from_arrays(
+        pa.array([*range(8_001), *[8_000] * 92_000], pa.int32()), pa.array([*map(str, range(8_000)), long])
+    )
+    if nested:
+        column = pa.ListArray.from_arrays(pa.array(range(len(column) + 1), pa.int32()), column)
+    pq.write_table(pa.table({'te"xt': column}), path, compression="zstd", dictionary_pagesize_limit=4 << 20)
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(FoundWanting, match=r"skewed\.parquet of v1 unfolds to \d\d,\d{3},\d{3},\d{3} bytes"):
+        require_small(path, "v1")
+
+
+def test_a_dictionary_with_a_long_value_that_is_used_once_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "honest.parquet"
+    column = pa.array(["x" * 900_000, *[str(number % 8_000) for number in range(92_000)]]).dictionary_encode()
+    pq.write_table(pa.table({"text": column}), path, dictionary_pagesize_limit=4 << 20)
+    require_small(path, "v1")
+
+
 def test_a_footer_that_lies_is_not_believed(tmp_path: Path) -> None:
     """The sizes in the footer are made small, those in the headers of the pages stay."""
     path = bomb(tmp_path / "bomb.parquet", dictionary=False)

@@ -24,6 +24,7 @@ DAMAGE: dict[str, tuple[bytes, str]] = {
     "cut off": (b'{"name": "toy", "vers', r"not valid JSON \(line 1: Unterminated string"),
     "no object": (b"[1, 2]", "does not hold a JSON object"),
     "too deep": (b"[" * 200_000, "nested too deeply"),
+    "too many digits": (b'{"name": %s}' % (b"1" * 5_000), "a number has too many digits"),
 }
 
 

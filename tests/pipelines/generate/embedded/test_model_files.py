@@ -61,7 +61,8 @@ def test_the_shipped_model_is_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "says"), [("{", "is not JSON."), ('{"num_attention_heads": 4}', "has no 'hidden_size'.")]
+    ("config", "says"),
+    [("[]", "is damaged: it does not hold a JSON object."), ('{"num_attention_heads": 4}', "has no 'hidden_size'.")],
 )
 def test_a_config_that_cannot_be_read_is_a_setup_error(tmp_path: Path, config: str, says: str) -> None:
     copy = shutil.copytree(SHIPPED, tmp_path / "broken")
