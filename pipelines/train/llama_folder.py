@@ -79,8 +79,9 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
         header = json.loads(data[8 : 8 + size])
         header.pop("__metadata__", None)
         tensors = {}
-        # Tensors that share bytes would take memory for each.
-        if sum(entry["data_offsets"][1] - entry["data_offsets"][0] for entry in header.values()) > len(data) - 8 - size:
+        # Tensors that share bytes would take memory for each; one that ends before its begin would hide others in the sum.
+        lengths = [entry["data_offsets"][1] - entry["data_offsets"][0] for entry in header.values()]
+        if any(length < 0 for length in lengths) or sum(lengths) > len(data) - 8 - size:
             raise ValueError("tensors overlap")
         for name, entry in header.items():
             first, last = entry["data_offsets"]

@@ -109,6 +109,10 @@ HEADERS = {
     "tensors that share bytes": json.dumps(
         {f"t{n}": {"dtype": "F32", "shape": [250_000], "data_offsets": [0, 1_000_000]} for n in range(50_000)}
     ),
+    "an end before its begin, beside tensors that share bytes": json.dumps(
+        {f"t{n}": {"dtype": "F32", "shape": [250_000], "data_offsets": [0, 1_000_000]} for n in range(500)}
+        | {"back": {"dtype": "F32", "shape": [0], "data_offsets": [10**12, 0]}}
+    ),
     "deep": "[" * 200_000,
     "a list": "[1]",
     "a number": "3",

@@ -230,7 +230,7 @@ def test_the_length_of_two_epochs_is_known_without_torch(tmp_path: Path) -> None
 
 
 def test_a_damaged_or_foreign_initial_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"config\.json is missing or not JSON"):
+    with pytest.raises(SetupError, match=r"config\.json is missing or cannot be read"):
         LlamaFolder.open(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(SetupError, match="has model_type 'gpt2'; the learner tiny trains models with 'llama'"):
