@@ -97,6 +97,6 @@ class Kind:
 
     @property
     def a_result(self) -> str:
-        """What a job works on, with its article."""
+        """Name of the result that a job works on, with its article."""
         own = self.result == "experiment" and self.recipe is not None
         return self.recipe.a_noun if own and self.recipe is not None else f"a {self.result or 'result'}"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rollmill.ground.errors import SetupError, refusal
 from rollmill.storage.imports.reading.limits import Unfolded
 from rollmill.storage.segments.instance import closed
-from rollmill.storage.segments.views import quoted
+from rollmill.storage.segments.views import quoted, quoted_name
 
 READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
 """DuckDB's reader by a file's ending."""
@@ -92,8 +92,3 @@ def _value(name: str, kind: str) -> str:
     if not kind.startswith(_NUMBERS):
         return f"{column}::VARCHAR"
     return f"CASE WHEN isfinite({column}::DOUBLE) THEN {column}::DOUBLE END"
-
-
-def quoted_name(name: str) -> str:
-    """A column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'

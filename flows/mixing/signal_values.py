@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from rollmill.flows.mixing.own_signals import quoted_name
 from rollmill.flows.mixing.signals import StoredSignals
 from rollmill.storage.segments.instance import closed
-from rollmill.storage.segments.views import quoted
+from rollmill.storage.segments.views import quoted, quoted_name
 
 _NUMBERS = """
 SELECT source, count(*) AS rows, count(*) - count({name}) AS missing, min({name}) AS least,

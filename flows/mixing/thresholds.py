@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from rollmill.flows.mixing.mix_recipe import LoadedMixture, Threshold, as_label
-from rollmill.flows.mixing.own_signals import quoted_name
 from rollmill.flows.mixing.signals import VECTOR, StoredSignals
 from rollmill.ground.errors import SetupError, unknown_name
 from rollmill.ground.pool import Floats, Ints
 from rollmill.storage.segments.instance import closed
-from rollmill.storage.segments.views import quoted
+from rollmill.storage.segments.views import quoted, quoted_name
 
 KEPT, REPEATED, ELSEWHERE, NOT_CHOSEN = "kept", "repeated", "other_source", "not_chosen"
 """Reasons of a mixture beside those of its sources and of thresholds; repeated rows have their decision elsewhere."""

@@ -53,6 +53,10 @@ class TrainingRowsFile:
         """The ids of its problems."""
         return {row["problem_id"] for row in _rows(self.path)}
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Its rows."""
+        return _rows(self.path)
+
     def values(self, column: str) -> list[Any]:
         """Values of a column, row by row."""
         return [row.get(column) for row in _rows(self.path)]

@@ -15,10 +15,11 @@ from rollmill.flows.problems import preview_problems
 from rollmill.flows.training.train_job import TrainingSession
 from rollmill.flows.training.training import OpenTraining, open_training
 from rollmill.flows.training.training_data import training_rows
-from rollmill.flows.trials.apart import leaked_problems, templates_of
+from rollmill.flows.trials.apart import RowTexts
 from rollmill.flows.trials.references import KEY, reference_logprobs
 from rollmill.flows.trials.trial_recipe import LoadedTrial, written
 from rollmill.ground.errors import FoundWanting, SetupError
+from rollmill.pipelines.contamination import Scan
 from rollmill.stats.trials.counts import ArmCounts
 
 Row = dict[str, Any]
@@ -117,21 +118,23 @@ class TrialWork:
 
         Leaks that the recipe allows are kept in `leaks`, as sentences.
         """
-        counts: Row = {}
+        benchmarks = {}
+        for cell in self.trial.evaluation.cells:
+            assert cell.cell is not None
+            if cell.cell.benchmark not in benchmarks:
+                benchmarks[cell.cell.benchmark] = preview_problems(self.ws, cell).problems
+        scans = {benchmark: Scan(problems) for benchmark, problems in benchmarks.items()}
         for arm, rows in self.rows.items():
-            templates = templates_of(rows)
-            for cell in self.trial.evaluation.cells:
-                assert cell.cell is not None
-                problems = preview_problems(self.ws, cell).problems
-                counts[cell.cell.benchmark] = len(problems)
-                self._check_leaks(arm, cell.cell.benchmark, len(leaked_problems(rows, problems)), len(problems))
-                shared = {problem.template for problem in problems if problem.template} & templates
+            texts = RowTexts.of(rows)
+            for benchmark, problems in benchmarks.items():
+                self._check_leaks(arm, benchmark, len(texts.leaked(scans[benchmark])), len(problems))
+                shared = {problem.template for problem in problems if problem.template} & texts.templates
                 if shared and not self.trial.recipe.evaluate.same_templates:
                     raise FoundWanting(
-                        f"arm {arm!r} has rows of {len(shared)} templates of {cell.cell.benchmark!r} ({min(shared)}).",
+                        f"arm {arm!r} has rows of {len(shared)} templates of {benchmark!r} ({min(shared)}).",
                         next_command="evaluate: {same_templates: true} if unseen instances are what it should speak of",
                     )
-        return counts
+        return {benchmark: len(problems) for benchmark, problems in benchmarks.items()}
 
     def _check_leaks(self, arm: str, benchmark: str, leaked: int, asked: int) -> None:
         if not leaked:

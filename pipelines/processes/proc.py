@@ -86,7 +86,7 @@ def listens_here(port: int, root: int | None = None) -> bool:
 
 
 def _files(processes: Iterable["SystemProcess"]) -> set[str]:
-    """What the descriptors of processes lead to."""
+    """Files and sockets that processes have open."""
     files = set()
     for member in processes:
         with contextlib.suppress(OSError):

@@ -68,6 +68,11 @@ def keys(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     )
 
 
+def quoted_name(name: str) -> str:
+    """A name of a table or column, in quotation marks for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

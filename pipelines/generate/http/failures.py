@@ -108,7 +108,7 @@ def error_in(data: Any) -> tuple[str | None, str]:
 
 
 def words_of(error: Mapping[str, Any]) -> str:
-    """What an object says of a failure, under the names that servers and gateways use; "" where it says nothing of one."""
+    """Words of a failure in an object, under the names that servers and gateways use; "" where it has none."""
     given = error.get("error")
     if isinstance(given, str):
         return given[:MOST_HEARD]

@@ -14,6 +14,7 @@ from rollmill.ground.errors import FoundWanting
 from rollmill.ground.recipe_steps import OLD_COLUMN, step_column
 from rollmill.storage.segments.instance import closed, closed_database
 from rollmill.storage.segments.keys import COLUMNS, Kind
+from rollmill.storage.segments.views import quoted_name
 from rollmill.storage.versions.content.prompts import COLUMN
 
 if TYPE_CHECKING:
@@ -188,11 +189,6 @@ def _our_views(tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> d
                 texts.setdefault(name, set()).add(text)
                 scratch.execute(f"DROP VIEW {name}")
     return texts
-
-
-def quoted_name(name: str) -> str:
-    """A name of a table or column, in quotation marks for SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _step(stored: set[str]) -> str:

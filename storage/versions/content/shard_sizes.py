@@ -14,8 +14,7 @@ from rollmill.ground.errors import FoundWanting
 from rollmill.ground.files import plain
 from rollmill.ground.formats.parquet_pages import ColumnChunk, pages_of
 from rollmill.storage.segments.instance import shared_cursor
-from rollmill.storage.segments.views import files
-from rollmill.storage.versions.content.catalogue import quoted_name
+from rollmill.storage.segments.views import files, quoted_name
 
 MOST = 512_000_000
 """Bytes of one shard: eight times what this program writes into one."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rollmill.flows.training.training_data import TrainingRowsFile
-from rollmill.flows.trials.apart import leaked_problems
+from rollmill.flows.trials.apart import RowTexts
+from rollmill.pipelines.contamination import Scan
 from rollmill.pipelines.synthesize.templates import Templates
 
 PROBLEMS = list(Templates(split="heldout", levels=(3, 4, 5)).synthesize(30, 5))
@@ -36,11 +37,11 @@ COPIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
 @pytest.mark.parametrize("place", sorted(COPIES))
 def test_every_copy_is_found(tmp_path: Path, place: str) -> None:
     leaking = rows(tmp_path, *(COPIES[place](str(problem.prompt)) for problem in PROBLEMS))
-    assert leaked_problems(leaking, PROBLEMS) == {problem.id for problem in PROBLEMS}
+    assert RowTexts.of(leaking).leaked(Scan(PROBLEMS)) == {problem.id for problem in PROBLEMS}
 
 
 def test_instances_with_other_numbers_are_none(tmp_path: Path) -> None:
     asked = {str(problem.prompt) for problem in PROBLEMS}
     apart = [problem for problem in OTHERS if problem.prompt not in asked]
     clean = rows(tmp_path, *({"prompt": str(problem.prompt), "completion": "1"} for problem in apart))
-    assert leaked_problems(clean, PROBLEMS) == set()
+    assert RowTexts.of(clean).leaked(Scan(PROBLEMS)) == set()
