@@ -15,7 +15,7 @@ from rollmill.flows.session import Session, with_places
 from rollmill.flows.taken_imports import digest_of_imports, imports_taken
 from rollmill.flows.worked_examples import Examples
 from rollmill.ground.ids import canonical_json
-from rollmill.ground.records import redrawn
+from rollmill.ground.streams import redrawn
 from rollmill.roles.engine_roles import DrawsSideBySide
 from rollmill.roles.protocols import ReadsVotes
 

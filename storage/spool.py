@@ -8,7 +8,7 @@ import json
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rollmill.ground import failpoints
 from rollmill.ground.errors import explained
 from rollmill.ground.files import sync
 from rollmill.ground.ids import digest128
-from rollmill.ground.records import Completion, Message
+from rollmill.ground.records import Completion, Message, message_json
 
 _FIELDS = [(field.name, field.default) for field in fields(Completion)]
 _values = attrgetter(*(name for name, _ in _FIELDS))
@@ -106,7 +106,7 @@ def _line(completion: Completion) -> bytes:
     # By identity: a required field has no default, and every other one but `meta` has None.
     row: dict[str, Any] = {name: value for (name, default), value in values if value is not default}
     if completion.messages is not None:
-        row["messages"] = [asdict(message) for message in completion.messages]
+        row["messages"] = [message_json(message) for message in completion.messages]
     row["meta"] = dict(completion.meta)
     data = _encode(row).encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(data), data)

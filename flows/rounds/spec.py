@@ -13,7 +13,8 @@ from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.sampling.control import QueueLimits
 from rollmill.flows.sampling.steps import Step
 from rollmill.ground.errors import SetupError
-from rollmill.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
+from rollmill.ground.records import STREAMS, Problem, Prompt, Stream
+from rollmill.ground.streams import is_stream
 from rollmill.pipelines.generate.decoders.decoder import by_weight
 from rollmill.pipelines.generate.prices import Prices
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy

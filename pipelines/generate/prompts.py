@@ -7,6 +7,7 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 from dataclasses import dataclass
 from typing import Any
 
+from rollmill.ground.chat import chat_turns
 from rollmill.ground.formats.prompt_template import BETWEEN, PLACE, fill_template, plain_text
 from rollmill.ground.records import Message, Problem, Prompt
 from rollmill.pipelines.generate.example_choice import Example, ExampleChoice
@@ -74,11 +75,8 @@ def split_prefix(prompt: Prompt) -> tuple[Prompt, str]:
 
 def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, Any]]:
     """The messages that a chat template is given, after the recipe's system message; `prefix` marks a begun answer."""
-    messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
-    for message in (Message("user", prompt),) if isinstance(prompt, str) else prompt:
-        role = "tool" if message.kind == "tool_result" else message.role
-        named: dict[str, Any] = {} if message.name is None else {"name": message.name}
-        if message.kind == "prefix":
-            named["prefix"] = True
-        messages.append({"role": role, "content": message.content, **named})
-    return messages
+    asked = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    turns = chat_turns(asked)
+    if asked and asked[-1].kind == "prefix":
+        turns[-1]["prefix"] = True
+    return turns if system is None else [{"role": "system", "content": system}, *turns]

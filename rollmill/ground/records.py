@@ -35,32 +35,30 @@ class Message:
     """A turn of a conversation; `kind` is text, code, its execution, a tool call or a tool's result.
 
     A last turn of kind `prefix` is the beginning of the answer, which the model continues. A turn of kind `option` gives
-    the name and value of an option to an engine that is not a model.
+    the name and value of an option to an engine that is not a model. `call_id` is that of a tool call, and of its result.
     """
 
     role: str
     content: str
     kind: Literal["text", "code", "execution", "tool_call", "tool_result", "prefix", "option"] = "text"
     name: str | None = None
+    call_id: str | None = None
 
 
 Prompt = str | tuple[Message, ...]
 
 
-def redrawn(stream: Stream, number: int) -> Stream:
-    """The stream of the `number`-th redraw of a stream; 0 is the stream itself."""
-    return f"{stream}-{number}" if number else stream
-
-
-def is_stream(name: str) -> bool:
-    """True for the name of a stream."""
-    stream, dash, number = name.partition("-")
-    return stream in STREAMS and (not dash or (number.isascii() and number.isdigit() and number[0] != "0"))
-
-
 def prompt_json(prompt: Prompt) -> Any:
     """The JSON form of a prompt: the text itself, or a list of message objects."""
-    return prompt if isinstance(prompt, str) else [asdict(message) for message in prompt]
+    return prompt if isinstance(prompt, str) else [message_json(message) for message in prompt]
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """The JSON form of a message, which ids and digests of older versions rest on: `call_id` stands there if given."""
+    row = asdict(message)
+    if row["call_id"] is None:
+        del row["call_id"]
+    return row
 
 
 @dataclass(frozen=True, slots=True)

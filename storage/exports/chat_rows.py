@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from rollmill.ground.errors import SetupError
+from rollmill.ground.records import Message
 from rollmill.ground.replies.special_tokens import without_special_tokens
 from rollmill.ground.replies.thoughts import tagged
-from rollmill.storage.exports.origin import ORIGIN, Training, Turn, prompt_turns
+from rollmill.storage.exports.origin import ORIGIN, Training, Turn, chat_rows, prompt_turns
 from rollmill.storage.exports.write import TURNS
 
 KEPT = "d.kept"
@@ -83,16 +84,9 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     """The model's answer: its stored turns with code, executions and tool results, else its text as one assistant turn.
 
     A stored conversation may repeat the prompt; that part is left out, so that prompt + answer is the conversation.
-    SetupError for an answer with tool calls, whose names and ids would be lost.
     """
-    stored = json.loads(rollout["messages"]) if rollout["messages"] else []
-    if any(turn.get("kind") == "tool_call" for turn in stored):
-        raise SetupError(
-            f"completion {rollout['completion_id'][:8]} of problem {rollout['problem_id'][:8]} calls tools, and export "
-            "formats have no place for the names of its calls.",
-            next_command="a selection without it; the table `rollouts` of the version has its turns",
-        )
-    turns = [{"role": turn["role"], "content": without_special_tokens(turn["content"])} for turn in stored]
+    stored = [Message(**turn) for turn in json.loads(rollout["messages"] or "[]")]
+    turns = [{**turn, "content": without_special_tokens(turn["content"])} for turn in chat_rows(stored)]
     prompt = prompt_turns(rollout["prompt"])
     if turns[: len(prompt)] == prompt:
         turns = turns[len(prompt) :]
@@ -103,8 +97,8 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
 
 
 def _only_text(turns: list[Turn], row: dict[str, Any]) -> str:
-    if len(turns) != 1:
+    if len(turns) != 1 or "tool_calls" in turns[0]:
         raise SetupError(
             f"problem {row['problem_id'][:8]} has turns and cannot be written as text.", next_command="use form=chat"
         )
-    return turns[0]["content"]
+    return str(turns[0]["content"])

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rollmill.ground.records import Prompt
 from rollmill.ground.threads import lineage
 from rollmill.storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
-from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of
+from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, chat_rows, origin_of
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of
 from rollmill.storage.exports.write import TURNS, Row
 from rollmill.storage.segments.schema import prompt_from_json
@@ -110,10 +110,10 @@ def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": unmarked(prompt)}]
     turns: list[WeighedTurn] = []
-    for message in prompt:
-        by_model = message.role == "assistant"
-        content = message.content if by_model else unmarked(message.content)
-        turns += _weighed([{"role": message.role, "content": content}], int(by_model and content in own))
+    for turn in chat_rows(prompt):
+        by_model = turn["role"] == "assistant"
+        content = turn["content"] if by_model else unmarked(turn["content"])
+        turns += _weighed([{**turn, "content": content}], int(by_model and content in own))
     return turns
 
 

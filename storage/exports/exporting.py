@@ -17,7 +17,8 @@ from rollmill.ground.ids import digest128
 from rollmill.storage.exports import EXPORTS
 from rollmill.storage.exports.mix import Member, Mix, MixPart
 from rollmill.storage.exports.thread_rows import PLANNED, STORED
-from rollmill.storage.exports.write import Export, ExportFile, Row, export_rows
+from rollmill.storage.exports.tool_calls import has_calls, with_offered
+from rollmill.storage.exports.write import Export, ExportFile, Row, export_rows, with_tools
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.prompts import json_problems
 from rollmill.storage.versions.read import open_version, reading
@@ -168,12 +169,19 @@ def _write(
     chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: ExportValidation | None
 ) -> ExportFile:
     clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
-    written = export_rows(_side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
+    read = chosen.connections if isinstance(chosen, Mix) else [connection]
+    calls = has_calls(read)
+    schema = with_tools(chosen.schema) if calls else chosen.schema
+
+    def side(*, inside: bool) -> Iterator[Row]:
+        rows = _side(chosen.rows(connection), clusters, inside=inside)
+        return with_offered(rows, read) if calls else rows
+
+    written = export_rows(side(inside=False), schema, out)
     # Complete after the rows of one side: each pass goes through all rows, and counts anew.
     left_out = {what: count for what, count in chosen.left_out.items() if count}
     if validation is not None:
-        rows = _side(chosen.rows(connection), clusters, inside=True)
-        written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
+        written = replace(written, validation=export_rows(side(inside=True), schema, validation.out))
     return replace(written, left_out=left_out)
 
 

@@ -72,6 +72,11 @@ class Mix:
         return self._members[0].chosen.schema.append(pa.field(DATASET, pa.string()))
 
     @property
+    def connections(self) -> Sequence[duckdb.DuckDBPyConnection]:
+        """The connection of each version."""
+        return [member.connection for member in self._members]
+
+    @property
     def left_out(self) -> Mapping[str, int]:
         """Number of rows left out by the format in all versions, and of repeated rows."""
         counts = sum((Counter(member.chosen.left_out) for member in self._members), Counter[str]())

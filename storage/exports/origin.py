@@ -15,15 +15,17 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from rollmill.ground.chat import chat_turns
 from rollmill.ground.errors import SetupError
 from rollmill.ground.recipe_steps import recorded_steps
+from rollmill.ground.records import Message
 from rollmill.ground.replies.special_tokens import without_special_tokens
 from rollmill.ground.threads import lineage
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of, of_prefix, problem_threads, rates_of
 from rollmill.storage.exports.write import Row
 from rollmill.storage.segments.schema import prompt_from_json
 
-Turn = dict[str, str]
+Turn = dict[str, Any]
 PROMPTS = ("problem", "as_sent")
 AS_SENT = PROMPTS[1]
 SPANS = pa.list_(pa.list_(pa.int64()))
@@ -181,14 +183,18 @@ class Training:
 def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
     """A stored prompt (JSON text) as turns; a plain text is one user turn. `system` goes first unless there is one."""
     value = prompt_from_json(prompt)
-    turns = (
-        [{"role": "user", "content": value}]
-        if isinstance(value, str)
-        else [{"role": message.role, "content": message.content} for message in value]
-    )
+    turns: list[Turn] = [{"role": "user", "content": value}] if isinstance(value, str) else chat_rows(value)
     if system is not None and turns[0]["role"] != "system":
         return [{"role": "system", "content": system}, *turns]
     return turns
+
+
+def chat_rows(messages: Sequence[Message]) -> list[Turn]:
+    """Messages as the turns of a row: the name that a person or a model bears there is of no use to a trainer."""
+    return [
+        {key: value for key, value in turn.items() if key != "name" or turn["role"] == "tool"}
+        for turn in chat_turns(messages)
+    ]
 
 
 def _system_texts(messages: str) -> list[str]:

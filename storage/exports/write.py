@@ -19,6 +19,23 @@ Row = dict[str, Any]
 _BATCH = 4096  # rows of one Parquet row group: more would be held in memory as Python values
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_FUNCTION = pa.struct([("name", pa.string()), ("arguments", pa.string())])
+_CALLS = pa.list_(pa.struct([("id", pa.string()), ("type", pa.string()), ("function", _FUNCTION)]))
+_OF_TOOLS = [pa.field("tool_calls", _CALLS), pa.field("tool_call_id", pa.string()), pa.field("name", pa.string())]
+TOOLS = "tools"
+"""Column of the tools that a model was offered, as JSON text."""
+
+
+def with_tools(schema: pa.Schema) -> pa.Schema:
+    """The schema for rows with calls of tools: turns with the calls and what they answer, and the column TOOLS."""
+    own = set(TURNS.value_type)
+    fields = [
+        pa.field(field.name, pa.list_(pa.struct([*field.type.value_type, *_OF_TOOLS])))
+        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type) and own <= set(field.type.value_type)
+        else field
+        for field in schema
+    ]
+    return pa.schema([*fields, pa.field(TOOLS, pa.string())])
 
 
 class Export(Protocol):

@@ -8,14 +8,14 @@ update (`import rollouts --update`) overrides earlier labels of the import, whic
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rollmill.ground.ids import canonical_json, digest128
-from rollmill.ground.records import Completion
+from rollmill.ground.records import Completion, message_json
 from rollmill.storage.import_records import PREFIX, producer_of
 from rollmill.storage.imports.completion_rows import ImportedCompletion
 from rollmill.storage.imports.reading.columns import listed
@@ -126,7 +126,7 @@ def _key(drawn: ImportedCompletion) -> Key:
 
 def labels_of(completion: Completion) -> dict[str, Any]:
     """The labels by name; long texts as their digests."""
-    messages = completion.messages and canonical_json([asdict(message) for message in completion.messages])
+    messages = completion.messages and canonical_json([message_json(message) for message in completion.messages])
     texts = {"reasoning": completion.reasoning, "messages": messages}
     plain = {name: getattr(completion, name) for name in _PLAIN}
     meta = {name: value for name, value in completion.meta.items() if name not in _OURS}

@@ -8,7 +8,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +27,7 @@ from rollmill.ground.records import (
     StopRow,
     ThreadRow,
     Verdict,
+    message_json,
     prompt_json,
 )
 from rollmill.storage.segments.keys import COLUMNS, RECORDS, Kind, PromptOf, SentPrompt
@@ -144,7 +144,7 @@ def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
 
 
 def _messages_text(messages: Sequence[Message] | None) -> str | None:
-    return None if messages is None else canonical_json([asdict(message) for message in messages])
+    return None if messages is None else canonical_json([message_json(message) for message in messages])
 
 
 def _messages(text: str | None) -> tuple[Message, ...] | None:

@@ -44,11 +44,15 @@ class ServerAnswer:
         text, reasoning = hidden(self.text), None if self.reasoning is None else hidden(self.reasoning)
         if (text, reasoning) != (self.text, self.reasoning) or hidden(spelled) != spelled:
             self.top_logprobs = None  # they hold it in pieces
+
+        def own(value: str | None) -> str | None:
+            return None if value is None else hidden(value)
+
         self.text, self.reasoning = text, reasoning
         self.top_logprobs = None if self.top_logprobs is None else hidden(self.top_logprobs)
         if self.messages is not None:
             self.messages = tuple(
-                replace(turn, content=hidden(turn.content), name=None if turn.name is None else hidden(turn.name))
+                replace(turn, content=hidden(turn.content), name=own(turn.name), call_id=own(turn.call_id))
                 for turn in self.messages
             )
         for key, value in self.notes.items():
@@ -216,7 +220,13 @@ def _tool_call(call: Any) -> Message | None:
         return None
     given = function.get("arguments")
     arguments = given if isinstance(given, str) else json.dumps(given)
-    return Message("assistant", arguments, kind="tool_call", name=function["name"])
+    return Message(
+        "assistant",
+        arguments,
+        kind="tool_call",
+        name=function["name"],
+        call_id=call["id"] if isinstance(call.get("id"), str) else None,
+    )
 
 
 def _logprobs(answer: ServerAnswer, given: Any) -> None:

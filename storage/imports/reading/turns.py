@@ -69,7 +69,7 @@ def _turns(value: Any) -> list[dict[str, Any]] | None:
             raise CellError("messages are not JSON") from error
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         raise CellError("messages are not a list of turns")
-    return value
+    return [part for turn in value for part in _results_apart(turn)]
 
 
 def is_turn(value: Any) -> bool:
@@ -132,7 +132,7 @@ def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
     content = next((turn[name] for name in _SPOKEN if name in turn), None)
     calls = _calls(turn, content)
     if role == "function_call":  # ShareGPT's turn of a call, whose text is the call
-        yield Message("assistant", text(content) or "", "tool_call", turn.get("name"))
+        yield Message("assistant", text(content) or "", "tool_call", turn.get("name"), _id(turn, "call_id", "id"))
         return
     if isinstance(role, str) and set(_SPOKEN) & turn.keys() and content is None and not calls:
         content = ""  # as an empty text: a reply may hold nothing
@@ -150,7 +150,8 @@ def _turn(turn: dict[str, Any], thought: str) -> Iterator[Message]:
         # A list could not even be looked up in a set.
         if not isinstance(kind, str) or kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
-        yield Message(role, thought + _content(content), kind, turn.get("name"))
+        answered = _id(turn, "tool_call_id", "call_id") if kind == "tool_result" else None
+        yield Message(role, thought + _content(content), kind, turn.get("name"), answered)
     yield from (_call(role, call) for call in calls)
 
 
@@ -168,7 +169,29 @@ def _call(role: str, call: Any) -> Message:
     if not isinstance(function, dict):
         raise CellError(f"a tool call names the function {function!r}, which is not an object")
     arguments = function.get("arguments", function.get("input"))
-    return Message(role, json_text(arguments) or "", "tool_call", function.get("name"))
+    return Message(role, json_text(arguments) or "", "tool_call", function.get("name"), _id(call, "id", "call_id"))
+
+
+def _id(turn: dict[str, Any], *names: str) -> str | None:
+    """The id of a call, in a call or in a turn with its result."""
+    return next((given for name in names if isinstance(given := turn.get(name), str) and given), None)
+
+
+def _results_apart(turn: dict[str, Any]) -> list[dict[str, Any]]:
+    """A turn with results of tools among its parts (Anthropic's form) as one turn a result, and the rest of it."""
+    parts = next((turn[name] for name in _SPOKEN if name in turn), None)
+    results = [part for part in parts if _is_result(part)] if isinstance(parts, list) else []
+    if not results or _role(turn) == "tool":
+        return [turn]
+    rest = [part for part in parts or () if not _is_result(part)]
+    tools = [
+        {"role": "tool", "content": part.get("content") or "", "tool_call_id": part.get("tool_use_id")} for part in results
+    ]
+    return [*tools, {**turn, "content": rest}] if rest else tools
+
+
+def _is_result(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "tool_result"
 
 
 def _calls(turn: dict[str, Any], content: Any) -> list[Any]:

@@ -191,12 +191,6 @@ def test_a_prompt_with_examples_is_left_out_whole() -> None:
     ]
 
 
-def test_an_answer_with_tool_calls_is_refused_by_name() -> None:
-    calls = [{"role": "assistant", "content": "{}", "kind": "tool_call", "name": "mul"}]
-    with pytest.raises(SetupError, match="completion c0ffee00 of problem p0000000 calls tools, and export formats have no"):
-        answer_turns(rollout("2 + 2?", calls) | {"completion_id": "c0ffee0011", "problem_id": "p000000011"})
-
-
 def test_reasoning_given_apart_goes_in_front() -> None:
     turns = answer_turns(rollout("2 + 2?", reasoning="two and two"))
     assert turns == [{"role": "assistant", "content": "<think>\ntwo and two\n</think>\n\n4"}]

@@ -120,7 +120,7 @@ def test_tool_calls_become_messages() -> None:
     answer = read(said(content="Let me see.", tool_calls=[call, {"function": 3}, None]))
     assert answer.messages == (
         Message("assistant", "Let me see."),
-        Message("assistant", '{"a": 2}', kind="tool_call", name="add"),
+        Message("assistant", '{"a": 2}', kind="tool_call", name="add", call_id="1"),
     )
     old = read(said(content=None, function_call={"name": "add", "arguments": {"a": 2}}))
     assert old.messages == (Message("assistant", '{"a": 2}', kind="tool_call", name="add"),)

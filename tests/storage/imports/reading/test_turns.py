@@ -27,7 +27,11 @@ def test_chat_messages_with_parts_and_tool_calls() -> None:
         [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": [{"type": "text", "text": "2+"}, {"type": "text", "text": "2?"}]},
-            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "sum", "arguments": '{"a": 2}'}}]},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c1", "function": {"name": "sum", "arguments": '{"a": 2}'}}],
+            },
             {"role": "tool", "content": "4", "name": "sum"},
             {"role": "assistant", "content": "4"},
         ]
@@ -35,7 +39,7 @@ def test_chat_messages_with_parts_and_tool_calls() -> None:
     assert turns == (
         Message("system", "Be brief."),
         Message("user", "2+2?"),
-        Message("assistant", '{"a": 2}', "tool_call", "sum"),
+        Message("assistant", '{"a": 2}', "tool_call", "sum", "c1"),
         Message("tool", "4", "tool_result", "sum"),
         Message("assistant", "4"),
     )
