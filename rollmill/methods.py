@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from rollmill.ground.records import Sampling as Sampling
     from rollmill.ground.records import Score as Score
     from rollmill.ground.records import Verdict as Verdict
+    from rollmill.ground.records import request_for as request_for
     from rollmill.ground.solutions import solution_key as solution_key
     from rollmill.kind import Kind as Kind
     from rollmill.kind import RecipeRules as RecipeRules
@@ -191,6 +192,8 @@ if TYPE_CHECKING:
     from rollmill.pipelines.select.decide import failing_reason as failing_reason
     from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
     from rollmill.pipelines.synthesize.derived.lineage import lineage_meta as lineage_meta
+    from rollmill.pipelines.synthesize.splits import worked_problems as worked_problems
+    from rollmill.pipelines.synthesize.template import LEVELS as LEVELS
     from rollmill.pipelines.synthesize.template import Template as Template
     from rollmill.pipelines.train.between.roles import NoChange as NoChange
     from rollmill.pipelines.train.between.roles import RoundKeys as RoundKeys
@@ -199,7 +202,10 @@ if TYPE_CHECKING:
     from rollmill.pipelines.train.measures.bench import Bench as Bench
     from rollmill.pipelines.train.measures.bench import Measured as Measured
     from rollmill.pipelines.train.measures.bench import ModelMeasure as ModelMeasure
+    from rollmill.pipelines.train.measures.bench import Rows as Rows
     from rollmill.pipelines.train.measures.bench import over_seeds as over_seeds
+    from rollmill.pipelines.train.measures.reading import Doubles as Doubles
+    from rollmill.pipelines.train.measures.reading import ReadingModel as ReadingModel
     from rollmill.pipelines.train.roles import Learner as Learner
     from rollmill.pipelines.train.roles import LearnerReport as LearnerReport
     from rollmill.pipelines.train.roles import Loss as Loss
@@ -210,6 +216,7 @@ if TYPE_CHECKING:
     from rollmill.pipelines.train.roles import TrainingUnits as TrainingUnits
     from rollmill.pipelines.verify.acceptance import Policy as Policy
     from rollmill.pipelines.verify.acceptance import ruling as ruling
+    from rollmill.pipelines.verify.calculation_steps import steps_of as steps_of
     from rollmill.pipelines.verify.finding import Finding as Finding
     from rollmill.pipelines.verify.finding import Item as Item
     from rollmill.pipelines.verify.finding import OneByOne as OneByOne
@@ -280,7 +287,9 @@ if TYPE_CHECKING:
     from rollmill.stats.boards.pairwise import comparison_plan as comparison_plan
     from rollmill.stats.boards.pairwise import pair_ranking as pair_ranking
     from rollmill.stats.clusters.intervals import clopper_pearson as clopper_pearson
+    from rollmill.stats.linear_head import LinearHead as LinearHead
     from rollmill.stats.linear_head import trained_head as trained_head
+    from rollmill.stats.trials.two_way import two_way as two_way
     from rollmill.steps.reading import check_reader as check_reader
     from rollmill.steps.reading import fields_of as fields_of
     from rollmill.steps.step_template import places_of as places_of

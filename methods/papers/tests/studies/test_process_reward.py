@@ -7,7 +7,7 @@ import pytest
 
 from rollmill.ground.records import Problem
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.process_reward import ProcessReward, best_of_n, labelled_lines
+from rollmill_papers.studies.process_reward import ProcessReward, best_of_n, labelled_lines
 from tests.pipelines.train.student_files import SHIPPED
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.restarts import Restarts, bound_for, gains_of_another, pruned, stopped
+from rollmill_papers.studies.restarts import Restarts, bound_for, gains_of_another, pruned, stopped
 from tests.pipelines.train.student_files import SHIPPED
 
 RATES = np.random.default_rng(1).uniform(0.05, 0.95, 400)
@@ -60,5 +60,5 @@ def test_the_smallest_form_draws_once(tmp_path: Path, monkeypatch: pytest.Monkey
     measured = small.measure(bench)
     assert set(measured.effects) == {"adaptive - fixed", "pruned - random", "auroc less .5: begun"}
     assert 1 <= measured.table["draws"].value <= 3
-    monkeypatch.setattr("rollmill.pipelines.train.measures.probes.Embedded", None)
+    monkeypatch.setattr("rollmill_papers.studies.probes.request_for", None)
     assert small.measure(bench).effects == measured.effects

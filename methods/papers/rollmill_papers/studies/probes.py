@@ -4,23 +4,20 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rollmill.ground.records import Origin, Problem, Sampling, request_for
-from rollmill.pipelines.generate.embedded.engine import Embedded
-from rollmill.pipelines.synthesize.templates import Templates
-from rollmill.pipelines.verify import VERIFIERS
+from rollmill.methods import Origin, Problem, Sampling, registry, request_for
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)
 
 
 def problems_of(split: str, count: int, levels: Sequence[int], seed: int) -> list[Problem]:
     """Problems of the templates."""
-    return list(Templates(split=split, levels=levels).synthesize(count, seed))
+    return list(registry("synthesizer")["templates"](split=split, levels=levels).synthesize(count, seed))
 
 
 def judged_texts(folder: Path, problems: Sequence[Problem], samples: int, seed: int) -> list[list[tuple[str, bool]]]:
     """Completions of a model for each problem at temperature 1, each with True if it is correct."""
-    verifier = VERIFIERS["number"]()
-    with closing(Embedded(str(folder), threads=1)) as engine:
+    verifier = registry("verifier")["number"]()
+    with closing(registry("engine")["embedded"](str(folder), threads=1)) as engine:
         origin = Origin(engine.engine, engine.model_digest, "evaluate", seed)
         requests = [
             request_for(problem, engine.render(problem.prompt), SAMPLING, origin, index)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.markers import MARKERS, Markers, form, marked_rows
+from rollmill_papers.studies.markers import MARKERS, Markers, form, marked_rows
 from tests.pipelines.train.student_files import small_model
 
 

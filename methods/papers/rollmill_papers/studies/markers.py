@@ -11,12 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from rollmill.pipelines.option_checks import checked_count, checked_positive, checked_share
-from rollmill.pipelines.synthesize.splits import worked_problems
-from rollmill.pipelines.train.learners.tiny import Tiny
-from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
-from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
-from rollmill.stats.trials.two_way import two_way
+from rollmill.methods import (
+    Bench,
+    Doubles,
+    Measured,
+    ReadingModel,
+    Rows,
+    checked_count,
+    checked_positive,
+    checked_share,
+    registry,
+    two_way,
+    worked_problems,
+)
 
 LEVELS = (1, 2, 3, 4)
 MARKERS: Mapping[str, str] = {"common": "Form: solution.", "rare": "Form: answer."}
@@ -66,7 +73,7 @@ class Markers:
         """Log-probability of each answer by arm, kind, and with or without its marker."""
         init = bench.one_model().folder
         own = bench.seeded(seed)
-        learner = Tiny(epochs=1.0, batch=16, learning_rate=self.learning_rate)
+        learner = registry("learner")["tiny"](epochs=1.0, batch=16, learning_rate=self.learning_rate)
         # From the bench's seed: all trainings are tested on the same problems, as two-way intervals need.
         texts = list(worked_problems("heldout", bench.seed, self.texts, LEVELS))
         scores: dict[str, list[float]] = {}

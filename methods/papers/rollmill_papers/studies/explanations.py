@@ -13,13 +13,19 @@ from functools import partial
 
 import numpy as np
 
-from rollmill.ground.errors import SetupError
-from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.pipelines.train.learners.tiny import Tiny
-from rollmill.pipelines.train.measures.bench import Bench, Measured, Rows
-from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
-from rollmill.stats import Estimate
-from rollmill.stats.trials.two_way import two_way
+from rollmill.methods import (
+    Bench,
+    Doubles,
+    Estimate,
+    Measured,
+    ReadingModel,
+    Rows,
+    SetupError,
+    checked_count,
+    checked_positive,
+    registry,
+    two_way,
+)
 
 ARMS = ("none", "target", "retrieved", "unrelated")
 DIGITS = 4  # in a list
@@ -85,7 +91,7 @@ class Explanations:
         """Flags by arm: True for each new list whose answer was right."""
         init = bench.one_model().folder
         own = bench.seeded(seed)
-        learner = Tiny(epochs=float(self.epochs), batch=32, learning_rate=self.learning_rate)
+        learner = registry("learner")["tiny"](epochs=float(self.epochs), batch=32, learning_rate=self.learning_rate)
         rules = hidden_rules(self.rules, own.seed)
         right = {}
         for arm in ARMS:

@@ -12,12 +12,19 @@ from functools import partial
 
 import numpy as np
 
-from rollmill.pipelines.option_checks import checked_count, checked_positive
-from rollmill.pipelines.train.measures.bench import Bench, Measured
-from rollmill.pipelines.train.measures.probes import judged_texts, problems_of
-from rollmill.pipelines.train.measures.reading import Doubles, ReadingModel
-from rollmill.stats import Estimate, cluster_mean
-from rollmill.stats.linear_head import LinearHead, trained_head
+from rollmill.methods import (
+    Bench,
+    Doubles,
+    Estimate,
+    LinearHead,
+    Measured,
+    ReadingModel,
+    checked_count,
+    checked_positive,
+    cluster_mean,
+    trained_head,
+)
+from rollmill_papers.studies.probes import judged_texts, problems_of
 
 REWARDS = ("hash", "classifier")
 

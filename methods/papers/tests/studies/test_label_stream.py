@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.label_stream import Annotator, LabelStream, rewarded
+from rollmill_papers.studies.label_stream import Annotator, LabelStream, rewarded
 from tests.pipelines.train.student_files import SHIPPED
 
 

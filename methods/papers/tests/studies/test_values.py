@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.values import SolutionValues, share_right, value_head
 from rollmill.stats.linear_head import trained_head
+from rollmill_papers.studies.values import SolutionValues, share_right, value_head
 from tests.pipelines.train.student_files import SHIPPED
 
 A, B = [1.0, 0.0], [0.0, 1.0]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.p_ik import PIk
 from rollmill.stats.linear_head import trained_head
+from rollmill_papers.studies.p_ik import PIk
 from tests.pipelines.train.student_files import SHIPPED
 
 
@@ -31,5 +31,5 @@ def test_the_smallest_form_draws_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {name.partition(":")[0] for name in measured.effects} == {
         "auroc less .5", "gain in squared error", "rise of the error", "rise by a hint",
     }  # fmt: skip
-    monkeypatch.setattr("rollmill.pipelines.train.measures.probes.Embedded", None)
+    monkeypatch.setattr("rollmill_papers.studies.probes.request_for", None)
     assert PIk(problems=8, samples=2, levels=[1, 8]).measure(bench).effects == measured.effects

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rollmill.pipelines.train.measures.bench import Bench, StudyModel
-from rollmill.pipelines.train.measures.explanations import ARMS, Explanations, explained_rows, greedy_texts, hidden_rules
 from rollmill.pipelines.train.measures.reading import ReadingModel
+from rollmill_papers.studies.explanations import ARMS, Explanations, explained_rows, greedy_texts, hidden_rules
 from tests.pipelines.train.student_files import small_model
 
 TOLD = re.compile(r"(\d{3}) takes (\d)\.")
