@@ -19,7 +19,7 @@ NEED_ARGUMENTS := $(addprefix benchmarks/,budgets/budget_pool.py numbers/real_st
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
 # Packages of methods, installed with the product.
-SHELF := ./methods/mixing ./methods/proofs ./methods/reasoning
+SHELF := ./methods/mixing ./methods/papers ./methods/proofs ./methods/reasoning
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 

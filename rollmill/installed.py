@@ -1,4 +1,4 @@
-"""Entry points of installed packages: methods and kinds of jobs that a package brings, found without importing it."""
+"""Entry points of installed packages: methods, kinds of jobs, verbs and pages that each brings, found without an import."""
 
 import site
 import sys
@@ -52,6 +52,18 @@ def _install_paths() -> list[str]:
 def package_of(point: EntryPoint) -> str:
     """Name and version of the package that has an entry point."""
     return "an unknown package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def only_point(group: str, name: str, *, product: bool) -> EntryPoint | None:
+    """The entry point of a name in a group; SetupError if two packages have the name, or one and the product."""
+    points = entry_points().get(group, {}).get(name, ())
+    if len(points) > 1 or (points and product):
+        sources = [*([PRODUCT] if product else []), *map(package_of, points)]
+        raise SetupError(
+            f"{group.removesuffix('s')} {name!r} is in {' and in '.join(sources)}.",
+            next_command=f"pip uninstall {sources[-1].split()[0]}",
+        )
+    return points[0] if points else None
 
 
 def load(what: str, point: EntryPoint, wanted: type, words: str, importer: Importer = import_module) -> Any:

@@ -300,15 +300,10 @@ def _usable() -> Iterator[Kind]:
 
 def _of_packages(verb: str) -> Iterator[Kind]:
     """The kind of this verb that an installed package brings, if one does."""
-    from rollmill.installed import entry_points, load, package_of
+    from rollmill.installed import load, only_point, package_of
 
-    points = entry_points().get(GROUP, {}).get(verb, ())
-    if len(points) > 1 or (points and verb in KINDS):
-        sources = [*(["rollmill"] if verb in KINDS else []), *map(package_of, points)]
-        raise SetupError(
-            f"kind {verb!r} is in {' and in '.join(sources)}.", next_command=f"pip uninstall {sources[-1].split()[0]}"
-        )
-    for point in points:
+    point = only_point(GROUP, verb, product=verb in KINDS)
+    if point is not None:
         kind: Kind = load("kind", point, Kind, "a Kind")
         if kind.verb != verb:
             raise SetupError(

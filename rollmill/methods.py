@@ -14,22 +14,70 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rollmill.dashboards.inert import inert as inert
+    from rollmill.dashboards.inert import visible as visible
+    from rollmill.dashboards.parts.charts import PALETTE as PALETTE
+    from rollmill.dashboards.parts.charts import chart_of_rows as chart_of_rows
+    from rollmill.dashboards.session.address import choose as choose
+    from rollmill.dashboards.session.address import forget_old as forget_old
+    from rollmill.dashboards.session.scope import reader as reader
+    from rollmill.flows.cli import group as group
+    from rollmill.flows.cli.live import watching as watching
+    from rollmill.flows.cli.output import AsJson as AsJson
+    from rollmill.flows.cli.output import DryRun as DryRun
+    from rollmill.flows.cli.output import as_json as as_json
+    from rollmill.flows.cli.output import columns as columns
+    from rollmill.flows.cli.output import doing as doing
+    from rollmill.flows.cli.output import line as line
+    from rollmill.flows.cli.output import resumable as resumable
+    from rollmill.flows.cli.recipe import MaxCost as MaxCost
+    from rollmill.flows.cli.recipe import MaxTokens as MaxTokens
+    from rollmill.flows.cli.recipe import ProfilePath as ProfilePath
+    from rollmill.flows.cli.recipe import Sets as Sets
     from rollmill.flows.driver import Executor as Executor
     from rollmill.flows.job import Job as Job
+    from rollmill.flows.job import workspace_root as workspace_root
+    from rollmill.flows.jobs.evaluate import Evaluate as Evaluate
+    from rollmill.flows.jobs.evaluate import evaluate as evaluate
     from rollmill.flows.jobs.one_run import OneRun as OneRun
+    from rollmill.flows.progress import Progress as Progress
+    from rollmill.flows.progress import Stage as Stage
+    from rollmill.flows.recipe.evaluations import load_evaluation as load_evaluation
     from rollmill.flows.recipe.load import LoadedRecipe as LoadedRecipe
     from rollmill.flows.recipe.load import load_recipe as load_recipe
     from rollmill.flows.recipe.parse import parse as parse
     from rollmill.flows.recipe.schema import Part as Part
     from rollmill.flows.recipe.schema import SchemaOne as SchemaOne
+    from rollmill.flows.recipe.schema import Slug as Slug
+    from rollmill.flows.recipe.schema import Text as Text
     from rollmill.flows.rounds import OpenRun as OpenRun
+    from rollmill.flows.scoring import ScoreRequest as ScoreRequest
+    from rollmill.flows.scoring import score as score
+    from rollmill.flows.studies.effects import Effect as Effect
+    from rollmill.flows.studies.effects import EffectPrediction as EffectPrediction
+    from rollmill.flows.studies.effects import NotTestable as NotTestable
+    from rollmill.flows.studies.findings import LEAST_SEEDS as LEAST_SEEDS
+    from rollmill.flows.studies.findings import ClaimFinding as ClaimFinding
+    from rollmill.flows.studies.findings import Status as Status
+    from rollmill.flows.studies.findings import finding as finding
+    from rollmill.flows.studies.findings import status as status
     from rollmill.ground.errors import RollmillError as RollmillError
     from rollmill.ground.errors import SetupError as SetupError
     from rollmill.ground.errors import unknown_name as unknown_name
+    from rollmill.ground.files import json_text as json_text
+    from rollmill.ground.files import read_object as read_object
+    from rollmill.ground.files import write_text as write_text
     from rollmill.ground.formats.patterns import compiled_pattern as compiled_pattern
+    from rollmill.ground.formats.rate_texts import rate_text as rate_text
+    from rollmill.ground.formats.rate_texts import with_interval as with_interval
     from rollmill.ground.ids import canonical_json as canonical_json
     from rollmill.ground.ids import digest128 as digest128
+    from rollmill.ground.ids import digits as digits
+    from rollmill.ground.pool import STATES as STATES
+    from rollmill.ground.pool import Flags as Flags
+    from rollmill.ground.pool import Group as Group
     from rollmill.ground.pool import Ints as Ints
+    from rollmill.ground.pool import Pool as Pool
     from rollmill.ground.records import AcceptedOutcome as AcceptedOutcome
     from rollmill.ground.records import Attempt as Attempt
     from rollmill.ground.records import Completion as Completion
@@ -43,14 +91,26 @@ if TYPE_CHECKING:
     from rollmill.ground.records import Sampling as Sampling
     from rollmill.ground.records import Score as Score
     from rollmill.ground.records import Verdict as Verdict
+    from rollmill.ground.records import request_for as request_for
+    from rollmill.ground.solutions import solution_key as solution_key
     from rollmill.kind import Kind as Kind
     from rollmill.kind import RecipeRules as RecipeRules
     from rollmill.kind import StartForm as StartForm
+    from rollmill.metrics.elections import Ballot as Ballot
+    from rollmill.metrics.elections import ElectionBudget as ElectionBudget
+    from rollmill.metrics.elections import ballots as ballots
+    from rollmill.metrics.elections import expected as expected
+    from rollmill.metrics.elections import folds as folds
+    from rollmill.metrics.elections import right_at as right_at
+    from rollmill.metrics.elections import subsets as subsets
     from rollmill.metrics.sample import Metric as Metric
     from rollmill.metrics.sample import MetricValue as MetricValue
     from rollmill.metrics.sample import Options as Options
     from rollmill.metrics.sample import Sample as Sample
+    from rollmill.metrics.sample import SampleRows as SampleRows
     from rollmill.metrics.sample import means_of as means_of
+    from rollmill.page import Page as Page
+    from rollmill.pipelines.aggregate.knockout import knockout_bound as knockout_bound
     from rollmill.pipelines.allocate.arms import COST_SLACK as COST_SLACK
     from rollmill.pipelines.allocate.arms import Allocator as Allocator
     from rollmill.pipelines.allocate.arms import Arm as Arm
@@ -64,9 +124,10 @@ if TYPE_CHECKING:
     from rollmill.pipelines.allocate.arms import pulls_one_by_one as pulls_one_by_one
     from rollmill.pipelines.allocate.arms import random_of_round as random_of_round
     from rollmill.pipelines.allocate.arms import tie_break as tie_break
-    from rollmill.pipelines.claims.effects import Effect as Effect
-    from rollmill.pipelines.claims.effects import NotTestable as NotTestable
-    from rollmill.pipelines.claims.evidence import Evidence as Evidence
+    from rollmill.pipelines.budget.dars import targets_from_fail_rates as targets_from_fail_rates
+    from rollmill.pipelines.budget.forecasts.simulate import SimulatedProblem as SimulatedProblem
+    from rollmill.pipelines.budget.forecasts.simulate import SimulatedSample as SimulatedSample
+    from rollmill.pipelines.budget.forecasts.simulate import run_budget as run_budget
     from rollmill.pipelines.edit.editing import CannotEdit as CannotEdit
     from rollmill.pipelines.edit.editing import EditedText as EditedText
     from rollmill.pipelines.edit.editing import Editor as Editor
@@ -131,6 +192,8 @@ if TYPE_CHECKING:
     from rollmill.pipelines.select.decide import failing_reason as failing_reason
     from rollmill.pipelines.select.decide import in_sample_order as in_sample_order
     from rollmill.pipelines.synthesize.derived.lineage import lineage_meta as lineage_meta
+    from rollmill.pipelines.synthesize.splits import worked_problems as worked_problems
+    from rollmill.pipelines.synthesize.template import LEVELS as LEVELS
     from rollmill.pipelines.synthesize.template import Template as Template
     from rollmill.pipelines.train.between.roles import NoChange as NoChange
     from rollmill.pipelines.train.between.roles import RoundKeys as RoundKeys
@@ -139,7 +202,10 @@ if TYPE_CHECKING:
     from rollmill.pipelines.train.measures.bench import Bench as Bench
     from rollmill.pipelines.train.measures.bench import Measured as Measured
     from rollmill.pipelines.train.measures.bench import ModelMeasure as ModelMeasure
+    from rollmill.pipelines.train.measures.bench import Rows as Rows
     from rollmill.pipelines.train.measures.bench import over_seeds as over_seeds
+    from rollmill.pipelines.train.measures.reading import Doubles as Doubles
+    from rollmill.pipelines.train.measures.reading import ReadingModel as ReadingModel
     from rollmill.pipelines.train.roles import Learner as Learner
     from rollmill.pipelines.train.roles import LearnerReport as LearnerReport
     from rollmill.pipelines.train.roles import Loss as Loss
@@ -150,6 +216,7 @@ if TYPE_CHECKING:
     from rollmill.pipelines.train.roles import TrainingUnits as TrainingUnits
     from rollmill.pipelines.verify.acceptance import Policy as Policy
     from rollmill.pipelines.verify.acceptance import ruling as ruling
+    from rollmill.pipelines.verify.calculation_steps import steps_of as steps_of
     from rollmill.pipelines.verify.finding import Finding as Finding
     from rollmill.pipelines.verify.finding import Item as Item
     from rollmill.pipelines.verify.finding import OneByOne as OneByOne
@@ -188,6 +255,7 @@ if TYPE_CHECKING:
     from rollmill.roles.protocols import Verifier as Verifier
     from rollmill.roles.protocols import Vote as Vote
     from rollmill.roles.protocols import VotesOn as VotesOn
+    from rollmill.roles.registries import registry as registry
     from rollmill.roles.tallies import Draw as Draw
     from rollmill.roles.tallies import PrefixTally as PrefixTally
     from rollmill.roles.tallies import RoundPlan as RoundPlan
@@ -197,11 +265,31 @@ if TYPE_CHECKING:
     from rollmill.roles.user_code import NotLoaded as NotLoaded
     from rollmill.roles.user_code import load_module as load_module
     from rollmill.roles.user_code import source_of as source_of
+    from rollmill.stats import ErrorRates as ErrorRates
+    from rollmill.stats import Estimate as Estimate
+    from rollmill.stats import accuracy_ceiling as accuracy_ceiling
+    from rollmill.stats import auroc as auroc
+    from rollmill.stats import cluster_mean as cluster_mean
+    from rollmill.stats import cluster_ratio as cluster_ratio
+    from rollmill.stats import cluster_share as cluster_share
+    from rollmill.stats import kept_precision as kept_precision
+    from rollmill.stats import mg_pass_at_ks as mg_pass_at_ks
+    from rollmill.stats import paired_difference as paired_difference
+    from rollmill.stats import pass_at_k as pass_at_k
+    from rollmill.stats import pass_at_ks as pass_at_ks
+    from rollmill.stats import pass_hat_ks as pass_hat_ks
+    from rollmill.stats import path_counting_rate as path_counting_rate
+    from rollmill.stats import path_counts as path_counts
+    from rollmill.stats import population_mean as population_mean
+    from rollmill.stats import resampling_value as resampling_value
+    from rollmill.stats import selected_of_ks as selected_of_ks
     from rollmill.stats.boards.pairwise import PairComparison as PairComparison
     from rollmill.stats.boards.pairwise import comparison_plan as comparison_plan
     from rollmill.stats.boards.pairwise import pair_ranking as pair_ranking
     from rollmill.stats.clusters.intervals import clopper_pearson as clopper_pearson
+    from rollmill.stats.linear_head import LinearHead as LinearHead
     from rollmill.stats.linear_head import trained_head as trained_head
+    from rollmill.stats.trials.two_way import two_way as two_way
     from rollmill.steps.reading import check_reader as check_reader
     from rollmill.steps.reading import fields_of as fields_of
     from rollmill.steps.step_template import places_of as places_of
@@ -209,6 +297,15 @@ if TYPE_CHECKING:
     from rollmill.storage.exports.completions import PromptCompletion as PromptCompletion
     from rollmill.storage.exports.write import Export as Export
     from rollmill.storage.exports.write import Row as Row
+    from rollmill.storage.imports.problems import import_problems as import_problems
+    from rollmill.storage.imports.reading.lines import FileRow as FileRow
+    from rollmill.storage.imports.rollouts import import_rollouts as import_rollouts
+    from rollmill.storage.imports.spec import ImportSpec as ImportSpec
+    from rollmill.storage.queries import Reader as Reader
+    from rollmill.storage.queries import run_scope as run_scope
+    from rollmill.storage.queries.pools import ScopePool as ScopePool
+    from rollmill.storage.queries.pools import scope_pool as scope_pool
+    from rollmill.storage.workspace import Workspace as Workspace
 
 
 @cache

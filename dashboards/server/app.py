@@ -1,49 +1,26 @@
-"""The dashboard's pages, one line a page; `rollmill dashboard` serves them (serve.py)."""
+"""The dashboard with the pages of its menu; `rollmill dashboard` serves it (serve.py)."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
 from rollmill.dashboards.inert import inert, visible
+from rollmill.dashboards.server.menu import MOVED, OWN_PAGES, is_path, menu, titles_by_path
 from rollmill.dashboards.server.warm import WARMER
 from rollmill.dashboards.session.address import PAGES, link
 from rollmill.dashboards.session.commands import admit, forget_clicks, may_write, read_only_reason
 from rollmill.dashboards.session.parameters import show_unknown_parameters
 from rollmill.dashboards.session.scope import guarded
+from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import unknown_name
+from rollmill.page import Page, path_of
 
 SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host
-MENU = {  # in the order of the menu: the page's module, its icon
-    "Home": ("home", "home"),
-    "New run": ("start", "add_circle"),
-    "Runs": ("runs", "play_circle"),
-    "Schedules": ("schedules", "schedule"),
-    "Datasets": ("datasets", "inventory_2"),
-    "Models": ("models", "model_training"),
-    "Diff": ("diff", "difference"),
-    "Explore": ("explore", "search"),
-    "Compare": ("compare", "leaderboard"),
-    "Difficulty": ("difficulty", "bar_chart"),
-    "Review": ("review", "fact_check"),
-    "Verifiers": ("verifiers", "gavel"),
-    "Claims": ("claims", "science"),
-    "Papers": ("papers", "menu_book"),
-}
-MOVED = {
-    "home": ("Home", {}),
-    "start": ("New run", {}),
-    "overview": ("Runs", {}),
-    "problems": ("Explore", {}),
-    "budgets": ("Difficulty", {"view": "Budget"}),
-}  # addresses of before, and of what people type: what took their place
 FIRST_PATH = "first"  # the page that opens first has no path: what is given is not used, and may be nobody else's
-PAGE_OF = {name.lower().split()[0]: name for name in MENU}  # by its path
-PATHS = frozenset(("", *PAGE_OF, *MOVED))  # every address of a page
 UNKNOWN = "unknown-page"  # the path at which the session began, where no page has it
 
 
@@ -54,16 +31,16 @@ def main(first: str = "Home") -> None:
     )
     st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
     first_path = f"{FIRST_PATH}-page" if _unknown_path() == FIRST_PATH else FIRST_PATH
+    listed, problems = menu()
     pages = {
         name: st.Page(
-            guarded(_with_parameters(name, import_module(f"rollmill.dashboards.pages.{module}").show)),
+            guarded(_with_parameters(name, page)),
             title=name,
-            url_path=first_path if name == "Home" else path,
-            icon=f":material/{icon}:",
+            url_path=first_path if name == "Home" else path_of(name),
+            icon=f":material/{page.icon}:",
             default=name == first,
         )
-        for path, name in PAGE_OF.items()
-        for module, icon in [MENU[name]]
+        for name, page in listed.items()
     }
     st.session_state[PAGES] = pages
     st.html(HERE / "look.css")
@@ -76,6 +53,8 @@ def main(first: str = "Home") -> None:
         show = guarded(_no_such_page(path))
         hidden.append(st.Page(show, title="No such page", url_path=path, visibility="hidden"))
     page = st.navigation([*pages.values(), *hidden], expanded=True)
+    for problem in problems:
+        st.sidebar.warning(inert(problem, 1000))
     if WARMER.progress is not None:
         with st.sidebar:
             st.fragment(_preparing, run_every="2s")()
@@ -84,14 +63,16 @@ def main(first: str = "Home") -> None:
     forget_clicks()
 
 
-def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:
+def _with_parameters(name: str, page: Page) -> Callable[[], None]:
     """The page, below a message about misspelt parameters in its address."""
+    # A page of a package that cannot be imported must not take the others with it.
+    own = object_at(page.show) if name in OWN_PAGES else None
 
-    def page() -> None:
-        show_unknown_parameters(name)
-        show()
+    def show() -> None:
+        show_unknown_parameters(name, page.parameters)
+        (own or object_at(page.show))()
 
-    return page
+    return show
 
 
 def _preparing() -> None:
@@ -106,7 +87,7 @@ def _unknown_path() -> str:
     """The path of the session's first address if no page has it; empty otherwise."""
     if UNKNOWN not in st.session_state:
         path = unquote(urlsplit(st.context.url or "").path).strip("/")
-        st.session_state[UNKNOWN] = "" if path in PATHS else path
+        st.session_state[UNKNOWN] = "" if is_path(path) else path
     return str(st.session_state[UNKNOWN])
 
 
@@ -114,9 +95,10 @@ def _no_such_page(path: str) -> Callable[[], None]:
     def show() -> None:
         st.title("No such page")
         st.error("404: the address names no page of this dashboard.")
-        st.code(visible(str(unknown_name("page", path, PAGE_OF))), language=None, wrap_lines=True)
-        near = PAGE_OF[next(iter(get_close_matches(path.lower(), PAGE_OF, n=1)), "home")]
-        link(near, f"Open {near}", f":material/{MENU[near][1]}:")
+        titles = titles_by_path()
+        st.code(visible(str(unknown_name("page", path, titles))), language=None, wrap_lines=True)
+        near = titles[next(iter(get_close_matches(path.lower(), titles, n=1)), "home")]
+        link(near, f"Open {near}", f":material/{menu()[0][near].icon}:")
 
     return show
 

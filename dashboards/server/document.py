@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from streamlit import file_util
 
-from rollmill.dashboards.server.app import PAGE_OF, PATHS
+from rollmill.dashboards.server.menu import is_path, titles_by_path
 from rollmill.dashboards.session.admission import PROTOCOL
 from rollmill.ground.errors import unknown_name
 
@@ -76,10 +76,10 @@ def page_of(path: str) -> Response | None:
     if first in NO_PAGES or (name and not rest and (name.endswith("/") or _is_file(name))):
         return None
     if rest:  # below the root: the files that the document names would not be found
-        error = unknown_name("page", name, PAGE_OF, next_command="open / on this host")
+        error = unknown_name("page", name, titles_by_path(), next_command="open / on this host")
         return PlainTextResponse(f"rollmill dashboard: {error}\n", 404)
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
-    return HTMLResponse(_document(), 200 if name in PATHS else 404, headers=headers)
+    return HTMLResponse(_document(), 200 if is_path(name) else 404, headers=headers)
 
 
 def _is_file(name: str) -> bool:

@@ -27,21 +27,20 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu;
     "Difficulty": ("of", "view", "by", "judged", "k", "numbers", "correct-numbers", "spend-numbers", "step-numbers"),
     "Review": ("queue",),
     "Verifiers": ("of", "view"),
-    "Claims": ("board", "status", "claim"),
     "Papers": ("text", "kind", "status", "paper"),
 }
 
 
-def parameters_of(page: str) -> tuple[str, ...] | None:
-    """The parameters of a page; None for a page of which any is taken."""
-    own = PARAMETERS.get(page)
+def parameters_of(page: str, stated: tuple[str, ...] | None = None) -> tuple[str, ...] | None:
+    """The parameters of a page, `stated` by a package for its own; None for a page of which any is taken."""
+    own = PARAMETERS.get(page, stated)
     recipes = [recipe_files_of(kind).parameter for kind in started_kinds().values()] if page == "New run" else []
     return None if own is None else (*own, *recipes)
 
 
-def show_unknown_parameters(page: str) -> None:
+def show_unknown_parameters(page: str, stated: tuple[str, ...] | None = None) -> None:
     """Draw a line for each parameter of the address that the page does not have, with a button that removes it."""
-    known = parameters_of(page)
+    known = parameters_of(page, stated)
     unknown = [] if known is None else [name for name in st.query_params if name not in known]
     for name in unknown[:MOST]:
         words = str(unknown_name(f"parameter of {page}'s address", name, known or ()))

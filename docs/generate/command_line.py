@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from docs.generate.tables import table
 from rollmill.flows import cli
-from rollmill.flows.cli.operate.command_list import FURTHER, FURTHER_TITLE, PANELS
+from rollmill.flows.cli.operate.command_list import FURTHER_TITLE, PANELS, further
 
 EVERYWHERE = frozenset({"json", "dry_run", "help"})
 """Options of most verbs, described once."""
@@ -25,7 +25,7 @@ def page() -> str:
         "With `--dry-run` it says what it would do and writes nothing. Exit status: 0 for done, 1 where a check or a limit "
         "said no, 2 for a mistake, which the message explains.",
     ]
-    for panel, verbs in (PANELS | {FURTHER_TITLE: FURTHER}).items():
+    for panel, verbs in {**PANELS, FURTHER_TITLE: further(program.commands)}.items():
         parts.append(f"## {panel}")
         for verb in verbs:
             for path, command in _commands(program.commands[verb], (verb,)):

@@ -41,8 +41,12 @@ def _assigned(name: str) -> ast.expr:
     """The right side of the assignment that gives a name its value."""
     module = import_module(methods._places()[name])
     body = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body
-    given = (node for node in body if isinstance(node, ast.Assign))
-    return next(node.value for node in given if ast.unparse(node.targets[0]) == name)
+    given = (
+        (node.targets[0] if isinstance(node, ast.Assign) else node.target, node.value)
+        for node in body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    )
+    return next(value for target, value in given if value is not None and ast.unparse(target) == name)
 
 
 def _shown(node: ast.stmt) -> ast.stmt:

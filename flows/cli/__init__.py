@@ -22,13 +22,11 @@ import typer
 from rollmill.flows import CHECKOUT
 from rollmill.flows.cli import ending, logs
 from rollmill.flows.cli.operate import completion
-from rollmill.flows.cli.operate.command_list import VERBS, CommandList
+from rollmill.flows.cli.operate.command_list import VERBS, CommandList, package_command, package_verbs
 from rollmill.flows.cli.output import never_silent, note
 from rollmill.flows.cli.terminal import guard
 from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
-from rollmill.kind import Kind
-from rollmill.kinds import kind_of_verb
 from rollmill.version import tree_version
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
@@ -54,31 +52,30 @@ def group(name: str, help_text: str, *, completion: bool = False, cls: type[Comm
 def build(verb: str | None = None) -> typer.Typer:
     """The program with every verb registered, or only the requested one, because each verb's module costs its imports.
 
-    A verb of an installed package is registered when it is requested.
+    A verb of an installed package that cannot be used is left out, unless it is the requested one: then a SetupError says
+    why.
     """
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
-    kind = kind_of_verb(verb) if verb is not None and verb not in VERBS else None
-    if kind is not None:
-        app.command(kind.verb)(_command_of_package(kind))
-        return app
+    if verb is not None and verb not in VERBS:
+        command = package_command(verb)
+        if command is not None:
+            _register(app, verb, command)
+            return app
     for name in [verb] if verb in VERBS else VERBS:
-        command = object_at(VERBS[name])
-        if isinstance(command, typer.Typer):
-            app.add_typer(command)
-        else:
-            app.command(name)(command)
+        _register(app, name, object_at(VERBS[name]))
+    for name in [] if verb in VERBS else package_verbs():
+        with suppress(SetupError):  # `rollmill methods` tells it
+            if (command := package_command(name)) is not None:
+                _register(app, name, command)
     return app
 
 
-def _command_of_package(kind: Kind) -> Callable[..., None]:
-    """The function of the verb of a package's kind: its own, else the one that runs a recipe."""
-    if kind.command:
-        own: Callable[..., None] = object_at(kind.command)
-        return own
-    from rollmill.flows.cli.jobs import command_of
-
-    return command_of(kind)
+def _register(app: typer.Typer, name: str, command: Callable[..., None] | typer.Typer) -> None:
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def _program(verb: str | None) -> Any:

@@ -23,7 +23,7 @@ FIRST = (
     "recipes/trials/arithmetic.yaml",
 )
 """The recipes that a new workspace gets, with every recipe that one of them names; the main job is the first."""
-_OWN = ("recipes/claims/", "recipes/papers/systems/", "recipes/papers/results/", "recipes/evaluations/claims")
+_OWN = ("recipes/papers/systems/", "recipes/papers/results/")
 """Files that the program reads where it is installed, wherever it runs."""
 _NAMED = re.compile(r"[\w./-]+\.(?:yaml|csv)\b")
 

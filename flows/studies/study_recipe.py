@@ -15,11 +15,11 @@ from rollmill.flows.recipe.methods import MethodSpec
 from rollmill.flows.recipe.methods import resolve as resolve_method
 from rollmill.flows.recipe.parse import explain, naming, parse
 from rollmill.flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from rollmill.flows.studies.effects import EffectPrediction, Sign
 from rollmill.flows.studies.shelf import FOLDER
 from rollmill.flows.trials.trial_recipe import LoadedTrial, TrialRecipe, resolve_trial
 from rollmill.ground.errors import SetupError
 from rollmill.ground.ids import digest128
-from rollmill.pipelines.claims.effects import EffectPrediction, Sign
 
 
 class StudiedPaper(Part):

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rollmill.flows.studies.effects import Effect
+from rollmill.flows.studies.findings import ClaimFinding, Status, finding, status
 from rollmill.flows.studies.study_recipe import LoadedStudy
 from rollmill.ground.files import json_text, write_text
 from rollmill.ground.ids import digits
-from rollmill.pipelines.claims.claim import ClaimFinding, Status, finding, status
-from rollmill.pipelines.claims.effects import Effect
 from rollmill.pipelines.train.measures.bench import Measured
 from rollmill.stats import Estimate
 

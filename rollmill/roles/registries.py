@@ -19,7 +19,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.installed import PRODUCT, entry_points, load, package_of
 from rollmill.roles.user_code import import_named
 
-SHELF = frozenset({"rollmill-mixing", "rollmill-proofs", "rollmill-reasoning"})
+SHELF = frozenset({"rollmill-mixing", "rollmill-papers", "rollmill-proofs", "rollmill-reasoning"})
 """Packages of this repository (methods/). Name and version identify their methods, as they do the product's own."""
 
 

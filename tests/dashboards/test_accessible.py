@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from rollmill.dashboards.parts.strip import MARKS
 from rollmill.flows import cli
+from rollmill.page import page_titles, path_of
 from rollmill.storage.queries import Reader, run_scope, search_problems
 from rollmill.storage.schedules import Schedule, Schedules
 from rollmill.storage.workspace import Workspace
@@ -50,9 +51,9 @@ PAGES = (  # a name for the picture, the heading, the address
     ("review", "Review", "review"),
     ("verifiers", "Verifiers", "verifiers?of=run+{toy}"),
     ("verifiers-rules", "Verifiers", "verifiers?of=run+{toy}&view=Rules"),
-    ("claims", "Claims", "claims"),
     ("papers", "Papers", "papers?paper=lemma"),
     ("no-such-page", "No such page", "nowhere"),
+    *((path_of(title), title, path_of(title)) for title in page_titles()),
 )  # fmt: skip
 
 

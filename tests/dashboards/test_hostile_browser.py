@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from rollmill.dashboards.pages.verifiers import TABS
+from rollmill.page import page_titles, path_of
 from rollmill.storage.audits import PersonJudgement
 from rollmill.storage.queries import Reader, run_scope, search_problems
 from rollmill.storage.workspace import Workspace
@@ -205,7 +206,8 @@ def addresses(folder: Path) -> Iterator[tuple[str, str]]:
     yield from (("Explore", path) for path in (f"explore?{of}&rows=rollouts", f"problems?of={quote(HOSTILE)}"))
     yield from (("Difficulty and budget", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model"))
     yield from (("Difficulty and budget", f"budgets?{of}"), ("Compare", "compare?evaluation=hostile"), ("Review", "review"))
-    yield from (("Schedules", "schedules"), ("Diff", "diff?dataset=hostile"), ("Claims", "claims"))
+    yield from (("Schedules", "schedules"), ("Diff", "diff?dataset=hostile"))
+    yield from ((title, path_of(title)) for title in page_titles())
     yield from (("Verifiers", f"verifiers?{of}&view={quote(tab)}") for tab in TABS)
     yield "Home", "?" + quote(HOSTILE) + "=1"
     yield "No such page", quote(NAMED["img onerror"])

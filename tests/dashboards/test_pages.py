@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from rollmill.dashboards.inert import inert, inert_page, message_line, visible
 from rollmill.dashboards.units import counted
+from rollmill.page import page_titles, path_of
 from rollmill.storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE, explore_table, opened, text_of
 
@@ -35,8 +36,8 @@ PAGES = [
     "difficulty",
     "review",
     "verifiers",
-    "claims",
     "papers",
+    *map(path_of, page_titles()),
 ]
 
 

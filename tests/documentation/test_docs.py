@@ -209,9 +209,7 @@ def test_what_a_page_names_is_in_a_new_workspace_or_can_be_fetched(new_workspace
     named = named_files()
     absent = {name for name in named if not (new_workspace / name).exists()}
     assert len(named) > 30
-    # docs/reference/claims.md: a file of the first name is a user's own, the others are the project's registry
-    registry = {"recipes/claims/claims.yaml", "recipes/claims/published.yaml"}
-    assert absent == {"recipes/evaluations/claims.yaml"} | registry
+    assert absent == set()
 
 
 @pytest.mark.integration

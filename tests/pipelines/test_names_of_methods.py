@@ -20,7 +20,7 @@ REGISTRY_FOLDERS = {
 }
 ALLOWED = {
     "flows/rejudging/judgements.py": "`review` adds the verifier `person` itself",
-    "flows/claims/outputs.py": "names of released outputs, not of methods",
+    "methods/papers/rollmill_papers/claims/released/imported_outputs.py": "names of released outputs, not of methods",
     "pipelines/contamination/planted_copies.py": "names of levels, not of methods",
     "rollmill/steps/reading.py": "names of fields, not of methods",
     "rollmill/metrics/replay.py": "every vote is compared with one baseline",

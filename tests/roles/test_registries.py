@@ -157,7 +157,7 @@ def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.Monkey
     assert calls == [1]
 
 
-def test_help_reads_no_entry_points() -> None:
-    code = "import sys; from rollmill.flows import cli; cli.run(['--help'])\n"
+def test_a_verb_of_the_product_reads_no_entry_points() -> None:
+    code = "import sys; from rollmill.flows import cli; cli.run(['runs', '--help'])\n"
     code += "sys.exit('rollmill.installed' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

@@ -12,6 +12,7 @@ from rollmill.flows import CHECKOUT
 from rollmill.flows.cli.new import new_method, places_in_product, role_of
 from rollmill.flows.cli.output import AsJson, as_json, columns, line
 from rollmill.ground.errors import SetupError, unknown_name
+from rollmill.installed import entry_points, package_of
 from rollmill.kinds import GROUP, listed_kinds
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def methods(
 ) -> None:
     """List the methods that a recipe may name: the product's, those of installed packages, or those of a file.
 
-    `kinds` are those of jobs: each is a verb that runs a recipe or a request.
+    `kinds` are those of jobs: each is a verb that runs a recipe or a request. `verbs` and `pages` are further ones that
+    installed packages bring.
 
     `rollmill methods new KIND NAME` writes a commented Python file with a method of this kind instead.
 
@@ -45,13 +47,15 @@ def methods(
     from rollmill.roles.registries import REGISTRIES, registry
 
     kinds = {place.kind: role for role, place in REGISTRIES.items()}
-    known = [*kinds, *([GROUP] if file is None else [])]
+    known = [*kinds, *([GROUP, *BROUGHT] if file is None else [])]
     if kind is not None and kind not in known:
         raise unknown_name("kind of method", kind, known)
     rows, problems = [], []
     for listed_kind in known if kind is None else [kind]:
         if listed_kind == GROUP:
             listed = _of_jobs()
+        elif listed_kind in BROUGHT:
+            listed = _of_packages(listed_kind)
         else:
             listed = _of_registry(registry(kinds[listed_kind])) if file is None else _of_file(kinds[listed_kind], file)
         for row, problem in listed:
@@ -80,6 +84,35 @@ def _of_jobs() -> Iterator[tuple[dict[str, str], SetupError | None]]:
         problem = brought if isinstance(brought, SetupError) else None
         about = brought.message if isinstance(brought, SetupError) else brought.about
         yield {"method": verb, "source": source, "line": about}, problem
+
+
+def _of_packages(group: str) -> Iterator[tuple[dict[str, str], SetupError | None]]:
+    """Every verb or page that an installed package brings, and the reason if it cannot be used."""
+    for name, points in entry_points().get(group, {}).items():
+        problem = None
+        try:
+            text = BROUGHT[group](name)
+        except SetupError as error:
+            text, problem = error.message, error
+        yield from (({"method": name, "source": package_of(point), "line": text}, problem) for point in points)
+
+
+def _about_verb(name: str) -> str:
+    from rollmill.flows.cli.operate.command_list import package_command
+
+    command = package_command(name)
+    text = command.info.help if isinstance(command, typer.Typer) else getattr(command, "__doc__", None)
+    return _first_sentence(name, "", str(text or ""))
+
+
+def _about_page(name: str) -> str:
+    from rollmill.page import package_page
+
+    return package_page(name).about
+
+
+BROUGHT = {"verbs": _about_verb, "pages": _about_page}
+"""The first sentence about a verb or a page that an installed package brings, by group."""
 
 
 def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:

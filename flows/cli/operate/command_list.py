@@ -1,11 +1,13 @@
 """The verbs of `rollmill`, and how its help lists them: the everyday ones with a sentence each, the others by name."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
+from typer import Typer
 from typer.core import TyperGroup
 
-from rollmill.kinds import KINDS
+from rollmill.ground.by_name import object_at
+from rollmill.kinds import GROUP, KINDS, kind_of_verb
 
 FURTHER_TITLE = "Methods of papers and further commands"
 COMMANDS = {
@@ -52,7 +54,6 @@ FURTHER_COMMANDS = {
     "scaling": "look.scaling:scaling",
     "shares": "look.shares:shares",
     "replay": "judge.replay:replay",
-    "claims": "look.claims:verbs",
     "view": "look.view:verbs",
     "dashboard": "operate.dashboard:dashboard",
     "contamination": "datasets.contamination:verbs",
@@ -75,6 +76,37 @@ PANELS = {panel: _places(commands, panel) for panel, commands in COMMANDS.items(
 FURTHER = _places(FURTHER_COMMANDS)
 """The verbs that --help names under FURTHER_TITLE; --help --all has a sentence about each."""
 VERBS = {name: place for panel in (*PANELS.values(), FURTHER) for name, place in panel.items()}
+
+
+def package_verbs() -> list[str]:
+    """The verbs that installed packages bring, by an entry point in the group `rollmill.kinds` or `rollmill.verbs`."""
+    from rollmill.installed import entry_points
+
+    return sorted({verb for group in (GROUP, "verbs") for verb in entry_points().get(group, ())} - set(VERBS))
+
+
+def package_command(verb: str) -> Callable[..., None] | Typer | None:
+    """The function or group of a package's verb; None for no such verb, SetupError for one that cannot be used."""
+    from rollmill.installed import load, only_point
+
+    kind = kind_of_verb(verb)
+    point = only_point("verbs", verb, product=verb in VERBS or kind is not None)
+    if point is not None:
+        brought: Callable[..., None] | Typer = load(
+            "verb", point, cast(type, Callable), "a function or a group of commands"
+        )
+        return brought
+    if kind is None or kind.command:
+        return None if kind is None else object_at(kind.command)
+    from rollmill.flows.cli.jobs import command_of
+
+    return command_of(kind)
+
+
+def further(verbs: Iterable[str]) -> list[str]:
+    """Of these verbs those that --help names alone: the product's in their order, then those of packages."""
+    listed = set(verbs)
+    return [verb for verb in FURTHER if verb in listed] + sorted(listed - set(VERBS))
 
 
 class CommandList(TyperGroup):
@@ -100,13 +132,13 @@ class CommandList(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = {name: command.get_short_help_str(limit=1_000) for name, command in commands if command is not None}
-        asked = {FURTHER_TITLE: FURTHER} if ctx.obj == FURTHER_TITLE else {}
-        panels = {"Commands": rows} if ctx.parent is not None else PANELS | asked
+        asked = {FURTHER_TITLE: further(rows)} if ctx.obj == FURTHER_TITLE else {}
+        panels: Mapping[str, Iterable[str]] = {"Commands": rows} if ctx.parent is not None else {**PANELS, **asked}
         for title, names in panels.items():
             with formatter.section(title):
                 formatter.write_dl([(name, rows[name]) for name in names if name in rows])
         if ctx.parent is None and not asked:
-            _name_further(formatter, [name for name in FURTHER if name in rows])
+            _name_further(formatter, further(rows))
 
 
 def _name_further(formatter: Any, names: list[str]) -> None:

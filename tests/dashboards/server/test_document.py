@@ -3,6 +3,7 @@
 import pytest
 
 from rollmill.dashboards.server.document import page_of
+from rollmill.dashboards.server.menu import titles_by_path
 
 TOLD = b"BACKEND_BASE_URL: window.location.origin + '/'"
 
@@ -32,9 +33,10 @@ def test_a_longer_address_is_answered_in_words() -> None:
     assert answer is not None
     assert (answer.status_code, answer.media_type) == (404, "text/plain")
     assert bytes(answer.body).decode() == (
-        "rollmill dashboard: unknown page 'runs/42'. Did you mean 'runs'? Valid: claims, compare, datasets, diff, "
-        "difficulty, explore, home, models, new, papers, review, runs, schedules, verifiers. Next: open / on this host\n"
+        f"rollmill dashboard: unknown page 'runs/42'. Did you mean 'runs'? Valid: {', '.join(sorted(titles_by_path()))}. "
+        "Next: open / on this host\n"
     )
+    assert {"home", "new", "runs"} <= set(titles_by_path())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from rollmill.dashboards.server.app import MENU
+from rollmill.dashboards.server.menu import OWN_PAGES
 from rollmill.dashboards.session.address import explore_link, explore_parameters
 from rollmill.dashboards.session.parameters import PARAMETERS
 from rollmill.storage.queries import Reader
@@ -101,7 +101,7 @@ def test_an_unknown_facet_is_our_mistake() -> None:
 
 
 def test_every_page_says_what_parameters_its_address_has(page: Page) -> None:
-    assert set(PARAMETERS) <= set(MENU)
+    assert set(PARAMETERS) <= set(OWN_PAGES)
     shown = page("diff", datset="toy", befor="toy@v1")
     assert [block.value.replace("\\", "").partition(" Valid")[0] for block in shown.warning] == [
         "Unknown parameter of Diff's address 'datset'. Did you mean 'dataset'?",

@@ -181,8 +181,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "contamination check mine mine --benchmark-map prompt=x",
             "columns can be mapped only for files, and 'mine' is none",
         ),
-        ("claims run --seeds 0 --dry-run", "--seeds': Input should be greater than or equal to 1."),
-        ("claims run --recipe mine.yaml --dry-run", "mine.yaml is a recipe, not an evaluation"),
         ("schedule add mine.yaml --every 6h --notify-command ", "--notify-command names no program"),
         ("schedule add mine.yaml --every 6h --notify-command mail'me", '--notify-command "mail\'me": No closing quotation'),
         ("schedule add mine.yaml --every 6h --name ", "'' cannot name a schedule"),

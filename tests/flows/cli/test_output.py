@@ -56,10 +56,10 @@ def test_the_bars_fit_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.integration
-def test_claims_and_cards_of_benchmarks_are_read_whole_at_80_columns(
+def test_cards_of_benchmarks_are_read_whole_at_80_columns(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [("claims", "list"), *(("benchmark", "show", name) for name in shipped_definitions())]
+    wanted = [("benchmark", "show", name) for name in shipped_definitions()]
     whole = [rollmill(*command).out for command in wanted]
     monkeypatch.setattr(output, "width", lambda _=None: 80)
     for command, text in zip(wanted, whole, strict=True):

@@ -59,7 +59,7 @@ def test_the_command_for_a_path() -> None:
     assert fetch_command(Path("/ws/recipes/loops/../arithmetic.yaml")) == "rollmill recipe get arithmetic"
     assert fetch_command(Path("recipes/mixtures/pilots.csv")) == "rollmill recipe get mixtures/pilots.csv"
     assert fetch_command(Path("rise.yaml")) is None
-    assert fetch_command(Path("recipes/claims/claims.yaml")) is None
+    assert fetch_command(Path("recipes/papers/systems/budgets.yaml")) is None
 
 
 def test_the_first_recipes_are_few_and_name_no_other_file(tmp_path: Path) -> None:

@@ -28,12 +28,6 @@ SMALL: Mapping[str, tuple[str, ...]] = {
     "evaluations/arithmetic": ("samples=4", "benchmarks.easy.count=12", "benchmarks.hard.count=12"),
     "evaluations/few": ("samples=4", "benchmarks.few.count=4"),
     "evaluations/heldout": ("benchmarks.easy.count=8", "benchmarks.hard.count=8"),
-    "evaluations/claims": (
-        "samples=16",
-        "benchmarks.unseen.count=12",
-        "benchmarks.pair.count=12",
-        "benchmarks.ladder.count=16",
-    ),
     "proofs": ("problems.count=20",),
     "evaluations/specialised": ("samples=2", "benchmarks.target.count=8", "benchmarks.generic.count=8"),
     "searched": ("problems.count=8",),
@@ -44,6 +38,12 @@ SMALL: Mapping[str, tuple[str, ...]] = {
     "training/fill_in": ("learner.options={steps: 2, batch: 4, learning_rate: 1e-4}",),
 }
 """Overrides of the shared recipes, by file."""
+FEW_DRAWS = [
+    word
+    for change in ("samples=16", "benchmarks.unseen.count=12", "benchmarks.pair.count=12", "benchmarks.ladder.count=16")
+    for word in ("--set", change)
+]
+"""Overrides of the pools of claims."""
 WITH_RECIPE = ("curate", "evaluate", "loop", "mix", "study", "sweep", "synthesize", "train", "trial")
 WRITTEN: Mapping[str, str] = {
     "claims": "reports/claims/*.json",
@@ -85,8 +85,8 @@ def arguments(row: PaperRow, command: str) -> list[str]:
     recipes = [other for other in row.run if words_of(other)[0] in WITH_RECIPE]
     if recipes and command == recipes[-1]:
         words += [word for value in row.quick for word in ("--set", value)]
-    if words[:2] == ["claims", "run"] and "--seeds" not in words:
-        words += ["--seeds", "1"]
+    if words[:2] == ["claims", "run"]:
+        words += [*([] if "--seeds" in words else ["--seeds", "1"]), *FEW_DRAWS]
     return [*words, "--direct"] if words[0] == "curate" else words
 
 

@@ -82,8 +82,6 @@ TABLE = re.findall(
 ROWS = {kind: re.findall(r"`([^`]+)`", files) for kind, files in TABLE}
 INSIDE = {
     "engine without a model",
-    "claim",
-    "published number",
     "editor",
     "transform",
     "metric of a pool",

@@ -64,12 +64,12 @@ def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: s
     }  # who owns a process, without its rows
 
 
-TABLES = ("methods", "claims list", "benchmark list", "model list")
+TABLES = ("methods", "benchmark list", "model list")
 
 
 @pytest.mark.parametrize("command", TABLES)
 def test_a_list_of_what_ships_reads_tables_and_imports_no_method(tmp_path: Path, command: str) -> None:
-    """`methods` and `claims list` imported every method, and `benchmark list` all of storage: a second each."""
+    """`methods` imported every method, and `benchmark list` all of storage: a second each."""
     Workspace.init(tmp_path).close()
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {"rollmill.storage.ledger"}
 
@@ -96,7 +96,6 @@ READERS = {
     "recipe list --papers": set(),
     "doctor --quick": {"rollmill.storage.ledger"},
     "benchmark show gsm8k": {"numpy", "pyarrow"},
-    "claims show": set(),
 }
 
 

@@ -1,0 +1,1 @@
+"""The measures of claims, one family of claims a file."""
