@@ -111,7 +111,8 @@ def pointed(pointer: Path) -> str:
 
 def pointed_bytes(pointer: Path) -> int | None:
     """The bytes of all files of a folder, by DVC's pointer to it; None without a pointer, and for one that lacks them."""
-    size = outs_of(pointer)[0].get("size") if pointer.exists() else None
+    outs = outs_of(pointer) if pointer.exists() else ()
+    size = outs[0].get("size") if outs else None
     return size if type(size) is int else None
 
 
