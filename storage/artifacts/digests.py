@@ -111,8 +111,9 @@ def pointed(pointer: Path) -> str:
 
 def pointed_bytes(pointer: Path) -> int | None:
     """The bytes of all files of a folder, by DVC's pointer to it; None without a pointer, and for one that lacks them."""
-    outs = outs_of(pointer) if pointer.exists() else ()
-    size = outs[0].get("size") if outs else None
+    if not pointer.exists() or not (outs := outs_of(pointer)):
+        return None
+    size = outs[0].get("size")
     return size if type(size) is int else None
 
 
