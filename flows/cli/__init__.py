@@ -26,7 +26,7 @@ from rollmill.flows.cli.operate.command_list import VERBS, CommandList, package_
 from rollmill.flows.cli.output import never_silent, note
 from rollmill.flows.cli.terminal import guard
 from rollmill.ground.by_name import object_at
-from rollmill.ground.errors import RollmillError, SetupError, explained, interrupted, refusal
+from rollmill.ground.errors import RollmillError, SetupError, explained, interrupted, is_panic, refusal
 from rollmill.version import tree_version
 
 LOG_LEVEL, LOG_JSON = "--log-level", "--log-json"
@@ -212,15 +212,22 @@ def _status(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
-        if interrupted(error) or ending.a_thread_died() or ending.terminal_gone():
-            return 130
-        if hasattr(error, "format_message"):
-            return _misuse(error)
-        known = _refused(error, arguments) or _in_users_file(error)
-        if known is None:
-            raise
-        return _report(known, 2)
+    except BaseException as error:
+        return _other_end(error, arguments)
+
+
+def _other_end(error: BaseException, arguments: Sequence[str]) -> int:
+    """Exit status of a command that ended by an error which Rollmill did not raise on purpose; a bug of ours is raised."""
+    if not (isinstance(error, Exception) or is_panic(error)):
+        raise error
+    if interrupted(error) or ending.a_thread_died() or ending.terminal_gone():
+        return 130
+    if hasattr(error, "format_message"):
+        return _misuse(error)
+    known = _refused(error, arguments) or _in_users_file(error)
+    if known is None:
+        raise error
+    return _report(known, 2)
 
 
 def _require_text(arguments: Sequence[str]) -> None:
@@ -247,7 +254,7 @@ def _allow_files() -> None:
     )
 
 
-def _in_users_file(error: Exception) -> SetupError | None:
+def _in_users_file(error: BaseException) -> SetupError | None:
     """The error of a method in a user's own file, with the line in that file, if it was raised there."""
     from rollmill.roles.user_code import MODULES
 
@@ -266,7 +273,7 @@ def _report(error: Exception, status: int) -> int:
     return status
 
 
-def _misuse(error: Exception) -> int:
+def _misuse(error: BaseException) -> int:
     """Print an error of the argument parser in one line, or the help if no command was given; gives the exit status."""
     text = getattr(error, "format_message")()  # noqa: B009
     context = getattr(error, "ctx", None)
@@ -279,7 +286,7 @@ def _misuse(error: Exception) -> int:
     return 2
 
 
-def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
+def _refused(error: BaseException, arguments: Sequence[str]) -> SetupError | None:
     """A refusal of the machine, a read-only place or a path of the call's own in one line; any other is a bug of ours."""
     known = refusal(error)
     if known is not None or not isinstance(error, OSError):

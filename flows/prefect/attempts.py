@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rollmill.flows.job import Job
@@ -18,6 +18,9 @@ from rollmill.ground.errors import FoundWanting, SetupError, Unavailable
 from rollmill.storage.run_records import Firing
 from rollmill.storage.schedules import Schedule, Schedules
 from rollmill.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a limit: another attempt would end the same
 
@@ -85,13 +88,29 @@ def _run(command: str, body: bytes) -> str:
     return f"the notification's command ended with status {done.returncode}" if done.returncode else ""
 
 
+class _Unmoved(urllib.request.HTTPRedirectHandler):
+    """Refusal of redirects: urllib would follow one to any host and give it the key of the request."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """No request: the redirect is an HTTPError."""
+
+
+_ASKS = urllib.request.build_opener(_Unmoved)
+
+
+def asked_there(request: urllib.request.Request, seconds: float) -> "HTTPResponse":
+    """The reply of the host that an http address names, and of no other; OSError for any other status than success."""
+    reply: HTTPResponse = _ASKS.open(request, timeout=seconds)
+    return reply
+
+
 def _post(variable: str, body: bytes) -> str:
     address = os.environ.get(variable, "")
     if urlsplit(address).scheme not in ("http", "https"):
         return f"{variable} holds no http address where `rollmill up` was started"
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
+        with asked_there(request, SECONDS):
             return ""
     except (OSError, ValueError) as error:
         return f"the webhook in {variable} failed ({getattr(error, 'code', type(error).__name__)})"

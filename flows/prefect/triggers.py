@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import NAMESPACE_OID, uuid5
 
 from rollmill.flows.jobs.kinds import loaded_recipe
+from rollmill.flows.prefect.attempts import asked_there
 from rollmill.ground.by_name import object_at
 from rollmill.ground.errors import RollmillError, SetupError, unknown_name
 from rollmill.kinds import firing_of, kind_of_recipe
@@ -200,7 +201,7 @@ def _model_on_server(profile: "Profile", model: str) -> str | None:
         request = urllib.request.Request(  # noqa: S310 - the profile's address, which is http or https
             f"{server.url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"} if key else {}
         )
-        with suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=MODELS_SECONDS) as reply:  # noqa: S310
+        with suppress(OSError, ValueError), asked_there(request, MODELS_SECONDS) as reply:
             for row in _listed(reply):
                 if row.get("id") == model:
                     return _digest({key: row.get(key) for key in ("id", "root", "parent", "max_model_len")})

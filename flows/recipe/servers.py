@@ -170,7 +170,7 @@ class Serve(Part):
     concurrency: int = Field(default=64, ge=1, le=4096)
     """Most requests under way at each server."""
     command: tuple[Word, ...] = ()
-    """Command line of another server, with `{port}`; empty: vLLM's."""
+    """Command line of another server, which listens at `{port}` itself or by its children (no container); empty: vLLM's."""
     health: Annotated[str, StringConstraints(pattern=r"^/[\x21-\x7e]*$")] = "/health"
     """Path that answers once the server is ready."""
 

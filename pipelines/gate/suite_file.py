@@ -38,7 +38,7 @@ def read_suite(path: Path) -> list[Entry]:
         data = yaml.safe_load(text)
     except RecursionError:
         raise SetupError(f"{path} is nested too deeply.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a number of thousands of digits, and bytes that are no UTF-8, too
         raise SetupError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}.") from None
     entries = data.get("expectations") if isinstance(data, dict) else None
     return checked(entries, str(path))
@@ -74,8 +74,13 @@ def _check_parameters(kind: str, kwargs: Mapping[str, Any], where: str) -> None:
             raise unknown_name(f"parameter of '{kind}'", str(name), valid)
     if lacking := [name for name in _schemas().get(kind, {}).get("required", ()) if name not in kwargs]:
         raise SetupError(f"{where}: {kind} needs {', '.join(lacking)}.", choices=valid)
-    if "$PARAMETER" in json.dumps(kwargs, default=str):
+    text = json.dumps(kwargs, default=str)
+    if "$PARAMETER" in text:
         raise SetupError(f"{where}: a gate has no suite parameters; write the value.")
+    try:
+        json.dumps(json.loads(text, parse_int=float), allow_nan=False)
+    except ValueError:
+        raise SetupError(f"{where}: a number in its kwargs is not finite, or above 1e308.") from None
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, read_config, read_tokenizer
+from rollmill.pipelines.generate.embedded.model_files import END, MARKERS, FolderTokenizer, read_config
 from rollmill.pipelines.train.architecture import parameter_shapes
 from rollmill.pipelines.train.training_settings import Shape
 
@@ -36,7 +36,7 @@ class LlamaFolder:
         if {name: value.shape for name, value in weights.items()} != wanted:
             odd = sorted(weights.keys() ^ wanted.keys()) or ["a tensor of another size"]
             raise SetupError(f"{folder} does not have the tensors of its config.json: {odd[0]}.", next_command=_OTHER)
-        tokenizer = read_tokenizer(folder / "tokenizer.json")
+        tokenizer = FolderTokenizer(folder / "tokenizer.json")
         for marker in (*MARKERS.values(), END):  # else a text's end would be several tokens, and no engine stops there
             if tokenizer.token_to_id(marker) is None:
                 raise SetupError(f"the tokenizer of {folder} has no token {marker}.", next_command=_OTHER)

@@ -101,8 +101,27 @@ def interrupted(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
 
 
+def is_panic(error: BaseException) -> bool:
+    """True for a panic of a library in Rust: every such library has a class of its own, and none is an Exception."""
+    return type(error).__module__ == "pyo3_runtime"
+
+
+@contextmanager
+def panics_told(what: str, *, next_command: str) -> Iterator[None]:
+    """Turn what a library raises on a file that it cannot use into a SetupError that begins with `what`: any Exception, as
+    such libraries have nothing narrower, and a panic.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, RollmillError) or not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        raise SetupError(f"{what}: {' '.join(str(error).split())[:200]}.", next_command=next_command) from error
+
+
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _AGAIN = "run the same command again; everything committed before is safe"
+_OTHER = "name another file, model or text"
 _LIBRARIES = ("_duckdb", "duckdb", "pyarrow", "sqlite3", "sqlalchemy")
 _NO_MEMORY = (
     "out of memory",
@@ -131,6 +150,8 @@ def refusal(error: BaseException, where: Path | str = "a file") -> SetupError | 
     """
     if isinstance(error, ModuleNotFoundError):
         return _absent((error.name or "").partition(".")[0])
+    if is_panic(error):
+        return SetupError(f"a library could not use its input: {' '.join(str(error).split())[:200]}.", next_command=_OTHER)
     code = _code(error)
     place = str(getattr(error, "filename", None) or where)
     return None if code is None else machine_error(code, place)

@@ -20,7 +20,7 @@ from typing import Any
 
 from rollmill.ground.errors import SetupError
 
-_LARGEST = 256 << 20  # bytes of a text that is read whole
+LARGEST_TEXT = 256 << 20  # bytes of a text that is read whole
 _MOST_OWN = 16 << 20  # bytes of a file of the person's own
 _MARKER = "rollmill.toml"  # of a workspace
 _LINE_ENDS = "\x85\u2028\u2029"  # line ends that JSON does not escape itself
@@ -142,9 +142,9 @@ def read_utf8(path: Path, *, next_command: str) -> str:
     """The text of a file; SetupError if its bytes are not UTF-8, or more than a text of a workspace has."""
     try:
         with open(path, "rb", opener=plain) as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise SetupError(f"{path} has more than {_LARGEST >> 20} MiB.", next_command=next_command)
+            content = file.read(LARGEST_TEXT + 1)
+        if len(content) > LARGEST_TEXT:
+            raise SetupError(f"{path} has more than {LARGEST_TEXT >> 20} MiB.", next_command=next_command)
         return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#04x} at position {error.start}"

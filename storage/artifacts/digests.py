@@ -24,9 +24,13 @@ _LISTING = re.compile(r"[0-9a-f]{32}\.dir")
 _LARGEST_LISTING = 64 << 20  # bytes
 
 
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """The digest of a file; an unchanged file is read once only."""
+def digest(path: Path, algorithm: str = "sha256", most: int | None = None) -> str:
+    """The digest of a file; an unchanged file is read once only. One of more bytes than `most`, as no published file has,
+    is not read: its size in words, which is no digest.
+    """
     state = path.stat()
+    if most is not None and state.st_size > most:
+        return f"{state.st_size:,} bytes"
     key = (str(path), state.st_size, state.st_mtime_ns, state.st_ino, algorithm)
     if key not in _DIGESTS:
         with open(path, "rb", opener=plain) as file:
@@ -34,17 +38,19 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
     return _DIGESTS[key]
 
 
-def require(path: Path, published: str, ref: str, again: str) -> None:
-    """FoundWanting for a local file that is not the published one; `again` is the next command."""
+def require(path: Path, published: str, ref: str, again: str, most: int | None = None) -> None:
+    """FoundWanting for a local file that is not the published one; `again` is the next command, `most` as for `digest`."""
     algorithm = "md5" if len(published) == 32 else "sha256"
-    if path.is_file() and (actual := digest(path, algorithm)) != published:
+    if path.is_file() and (actual := digest(path, algorithm, most)) != published:
         raise altered(path.name, actual, published, ref, again)
 
 
 def altered(name: str, actual: str, published: str, ref: str, again: str) -> FoundWanting:
     """The error for a file that differs from the published one."""
-    what = f"{name} of {ref} was altered since it was published: its digest is {actual[:_SHOWN]}, {published[:_SHOWN]} was"
-    return FoundWanting(f"{what} published.", next_command=again)
+    what = f"{name} of {ref} was altered since it was published: "
+    if " " in actual:
+        return FoundWanting(f"{what}it has {actual}, more than was published.", next_command=again)
+    return FoundWanting(f"{what}its digest is {actual[:_SHOWN]}, {published[:_SHOWN]} was published.", next_command=again)
 
 
 def require_pointed(folder: Path, pointer: Path, ref: str, again: str, *, shards: bool = True) -> None:
@@ -54,12 +60,15 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, *, shards
     """
     if not folder.is_dir():
         return
-    wanted = pointed(pointer)
+    wanted, most = pointed(pointer), pointed_bytes(pointer)
     listed = None if shards else cached_listing(pointer, wanted)
     if listed is None:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         paths = {path.relative_to(folder).as_posix(): path for path in files}
-        actual = {name: digest(paths[name], "md5") for name in paths.keys() - derived(paths)}
+        own = paths.keys() - derived(paths)
+        if most is not None and (size := sum(paths[name].stat().st_size for name in own)) > most:
+            raise altered("a file", f"{size:,} bytes together with the others", wanted, ref, again)
+        actual = {name: digest(paths[name], "md5") for name in own}
         whole = hashlib.md5(_listing(actual), usedforsecurity=False).hexdigest() + ".dir"
         if whole == wanted:
             return
@@ -71,7 +80,7 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, *, shards
             continue
         if not (folder / name).is_file():
             raise FoundWanting(f"{name} of {ref} is missing.", next_command=again)
-        require(folder / name, published, ref, again)
+        require(folder / name, published, ref, again, most)
 
 
 def require_own_folder(folder: Path, ref: str) -> None:
@@ -98,6 +107,14 @@ def pointed(pointer: Path) -> str:
         what = f"{pointer} has no digest of a folder's listing by DVC 3 ({wanted[:_SHOWN]!r})"
         raise FoundWanting(f"{what}: its files cannot be compared with the published ones.", next_command=_mending(pointer))
     return wanted
+
+
+def pointed_bytes(pointer: Path) -> int | None:
+    """The bytes of all files of a folder, by DVC's pointer to it; None without a pointer, and for one that lacks them."""
+    if not pointer.exists() or not (outs := outs_of(pointer)):
+        return None
+    size = outs[0].get("size")
+    return size if type(size) is int else None
 
 
 def outs_of(pointer: Path) -> Sequence[Mapping[str, Any]]:
@@ -151,23 +168,23 @@ def forget_wrong_objects(pointer: Path) -> None:
 
     Several clones may share that cache. With such an object in it, DVC would not fetch the published one.
     """
-    wanted = pointed(pointer)
+    wanted, most = pointed(pointer), pointed_bytes(pointer)
     cache = _cache(pointer, anywhere=True)
     for name in [*(_listed(cache, wanted) or {}).values(), wanted]:
         path = cached_path(cache, name)
         if path.is_symlink():  # never DVC's own; a change of its mode would be one of the file that it leads to
             path.unlink()
-        elif path.is_file() and digest(path, "md5") != name.removesuffix(".dir"):
+        elif path.is_file() and digest(path, "md5", _most_of(name, most)) != name.removesuffix(".dir"):
             path.chmod(0o644)
             path.unlink()
 
 
 def forget_wrong_files(folder: Path, pointer: Path) -> None:
     """Remove the files of a folder that have another digest than the listing in DVC's cache says: DVC would ask first."""
-    listed = cached_listing(pointer, pointed(pointer), anywhere=True)
+    listed, most = cached_listing(pointer, pointed(pointer), anywhere=True), pointed_bytes(pointer)
     for name, published in (listed or {}).items():
         path = folder / name
-        if path.is_symlink() or (path.is_file() and digest(path, "md5") != published):
+        if path.is_symlink() or (path.is_file() and digest(path, "md5", most) != published):
             path.unlink()
 
 
@@ -176,19 +193,24 @@ def require_cached(pointer: Path, ref: str, again: str) -> None:
 
     Called before DVC places any of them in the workspace.
     """
-    wanted = pointed(pointer)
+    wanted, most = pointed(pointer), pointed_bytes(pointer)
     cache = _cache(pointer, anywhere=True)
     whole = cached_path(cache, wanted)
-    if whole.is_file() and (actual := digest(whole, "md5")) != wanted.removesuffix(".dir"):
+    if whole.is_file() and (actual := digest(whole, "md5", _LARGEST_LISTING)) != wanted.removesuffix(".dir"):
         forget_wrong_objects(pointer)
         raise altered("the listing of files", actual, wanted, ref, again)
     for name, published in (_listed(cache, wanted) or {"the listing of files": wanted}).items():
         path = cached_path(cache, published)
         if not path.is_file():
             raise FoundWanting(f"{name} of {ref} is not in DVC's cache.", next_command=again)
-        if (actual := digest(path, "md5")) != published:
+        if (actual := digest(path, "md5", _most_of(published, most))) != published:
             forget_wrong_objects(pointer)
             raise altered(name, actual, published, ref, again)
+
+
+def _most_of(name: str, most: int | None) -> int | None:
+    """The most bytes of an object in DVC's cache: a listing is none of the files that the pointer counts."""
+    return _LARGEST_LISTING if name.endswith(".dir") else most
 
 
 def _cache(pointer: Path, *, anywhere: bool) -> Path:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.ground.errors import SetupError, explained
-from rollmill.ground.files import ensure_lines, other_owner, own_folder
+from rollmill.ground.files import ensure_lines, other_owner, own_folder, plain
 from rollmill.ground.planted.links import leads_out
 from rollmill.storage.dvc.trust import require_plain
 
 PROGRAM = Path(__file__).with_name("program.py")
 _LOCK_SECONDS = 60.0
+_LARGEST = 1 << 20  # bytes of a pointer
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def outputs(pointer: Path) -> list[dict[str, Any]] | None:
     import yaml
 
     try:
-        content = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
+        with open(pointer, "rb", opener=plain) as file:
+            content = yaml.safe_load(file.read(_LARGEST).decode("utf-8", errors="replace"))
     except (yaml.YAMLError, RecursionError):
         return None
     outs = content.get("outs") if isinstance(content, dict) else None

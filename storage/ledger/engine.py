@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from rollmill.ground import failpoints
 from rollmill.ground.errors import SetupError, ledger_error, ledger_lost, read_only
+from rollmill.ground.planted.journals import SUFFIX, refuse_journal
 from rollmill.storage.ledger import postgres
 from rollmill.storage.ledger.leases import Leases
 from rollmill.storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
@@ -245,7 +246,10 @@ def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _require_ledger(path: Path) -> None:
-    """SetupError for a database of another program, which a folder of somebody else may name: it is not written."""
+    """SetupError for a database of another program, which a folder of somebody else may name: it is not written; and for
+    a journal beside a ledger that names a file.
+    """
+    refuse_journal(path.resolve().with_name(path.resolve().name + SUFFIX))
     if not path.is_file() or not path.stat().st_size:
         return
     try:  # immutable: nothing is written beside it; what is in a -wal file alone is a ledger that is being made

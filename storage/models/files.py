@@ -9,19 +9,24 @@ from pathlib import Path
 
 from rollmill.ground.errors import FoundWanting, SetupError
 from rollmill.ground.ids import canonical_json, sha256_text
-from rollmill.storage.artifacts.digests import digest, require_own_folder, require_pointed
+from rollmill.storage.artifacts.digests import altered, digest, require_own_folder, require_pointed
 from rollmill.storage.models.index import ModelVersion, named_version
 
 ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
 """Files about a model, which do not decide its texts."""
 
 
-def model_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that decides a model's texts, by name; SetupError for a folder without a configuration."""
+def model_names(folder: Path) -> list[str]:
+    """The files that decide a model's texts, sorted; SetupError for a folder without a configuration."""
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in ABOUT)
     if "config.json" not in names:
         raise SetupError(f"{folder} has no config.json.", next_command="name a model folder in the form of Hugging Face")
-    return {name: digest(folder / name) for name in names}
+    return names
+
+
+def model_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that decides a model's texts, by name."""
+    return {name: digest(folder / name) for name in model_names(folder)}
 
 
 def content_hash(files: Mapping[str, str]) -> str:
@@ -32,13 +37,20 @@ def content_hash(files: Mapping[str, str]) -> str:
 def require_published_model(version: ModelVersion) -> None:
     """FoundWanting where a file of a version is not the one that was published."""
     require_own_folder(version.path, version.ref)
-    present, published = model_files(version.path), version.record()["files"]
-    odd = sorted(name for name in present.keys() | published.keys() if present.get(name) != published.get(name))
+    published, names = version.record()["files"], model_names(version.path)
+    again = f"rollmill model pull {version.ref}"
+    # Names and sizes first: gigabytes that nobody published would be read for minutes.
+    odd = sorted(published.keys() ^ set(names))
+    size = 0 if odd else sum((version.path / name).stat().st_size for name in names)
+    if size > version.bytes > 0:
+        raise altered("a file", f"{size:,} bytes together with the others", "", version.ref, again)
+    present = {} if odd else model_files(version.path)
+    odd = odd or [name for name in names if present[name] != published[name]]
     # The hash as well: the record may have been altered together with a file, the index not.
     if odd or content_hash(present) != version.content_hash:
         raise FoundWanting(
             f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
-            next_command=f"rollmill model pull {version.ref}",
+            next_command=again,
         )
 
 

@@ -21,7 +21,7 @@ from rollmill.storage.artifacts.index import manifest_copy
 from rollmill.storage.versions.content.catalogue import OPTIONAL
 from rollmill.storage.versions.content.hashing import content_hash, kept_hash, scores_hash
 from rollmill.storage.versions.content.snapshot import Snapshot
-from rollmill.storage.versions.read import TEXTS, load_manifest, require_published
+from rollmill.storage.versions.read import TEXTS, load_manifest, most_bytes, require_published
 from rollmill.storage.versions.resolve import VersionInfo
 
 MANIFEST_SCHEMA = 1
@@ -145,7 +145,7 @@ def changed_files(info: VersionInfo) -> Iterator[str]:
         if not path.is_file():
             changed = True
             yield f"{name} is missing"
-        elif wanted and digest(path) != wanted:
+        elif wanted and digest(path, most=most_bytes(info, name)) != wanted:
             changed = True
             yield f"{name} is not the one that was published"
     if not changed:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollmill.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, is_machine_limit
-from rollmill.ground.files import read_object
-from rollmill.storage.artifacts.digests import altered, digest, require, require_own_folder, require_pointed
+from rollmill.ground.files import LARGEST_TEXT, read_object
+from rollmill.storage.artifacts.digests import altered, digest, pointed_bytes, require, require_own_folder, require_pointed
 from rollmill.storage.artifacts.layout import DATABASE, KEPT_FILES, LISTING
 from rollmill.storage.versions.content.shard_listing import read_listing, require_readable, require_shard
 from rollmill.storage.versions.resolve import VersionInfo
@@ -155,9 +155,14 @@ def require_files(info: VersionInfo) -> None:
     _require_manifest(info)
     # The manifest has the digests of the texts, and of the rows of a version that DVC does not track.
     for name, published in _digests(info).items():
-        require(info.path / name, published, info.ref, _repair_command(info))
+        require(info.path / name, published, info.ref, _repair_command(info), most_bytes(info, name))
     if info.pointer.exists():
         require_pointed(info.path, info.pointer, info.ref, _repair_command(info), shards=False)
+
+
+def most_bytes(info: VersionInfo, name: str) -> int | None:
+    """The most bytes of a file of a version; None for rows of which nothing says it."""
+    return pointed_bytes(info.pointer) or (None if name in ROW_FILES else LARGEST_TEXT)
 
 
 def _require_manifest(info: VersionInfo) -> None:
@@ -165,7 +170,8 @@ def _require_manifest(info: VersionInfo) -> None:
     inside, copy = info.path / "manifest.json", info.manifest_copy
     # The copy came with git; the folder may come from a remote, which proves nothing.
     if inside.exists() and copy.exists():
-        require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
+        most = copy.stat().st_size
+        require(inside, digest(copy, most=LARGEST_TEXT), info.ref, restoring_manifest(info, inside), most)
 
 
 def checked_text(info: VersionInfo, name: str) -> str:
@@ -174,6 +180,8 @@ def checked_text(info: VersionInfo, name: str) -> str:
     require_own_folder(info.path, info.ref)
     if not path.is_file():
         raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetch_command(info))
+    if (size := path.stat().st_size) > LARGEST_TEXT:
+        raise altered(name, f"{size:,} bytes", "", info.ref, _repair_command(info))
     content = path.read_bytes()
     published = _digests(info).get(name)
     if published is None and not info.pointer.exists():

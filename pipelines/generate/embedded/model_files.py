@@ -11,11 +11,12 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollmill.ground.errors import SetupError
+from rollmill.ground.errors import SetupError, panics_told
 from rollmill.ground.files import read_object
 from rollmill.ground.ids import EMBEDDED_FILES, files_digest
 from rollmill.ground.records import Message, Prompt
@@ -158,22 +159,39 @@ def cpu_level() -> str:
     return f"{platform.machine()}-{widest.lower()}"
 
 
-def read_tokenizer(path: Path) -> Any:
-    """The tokenizer of a tokenizer.json; SetupError for a file that describes none."""
-    from tokenizers import Tokenizer
+class FolderTokenizer:
+    """The tokenizer of a tokenizer.json, which may have come from anybody: SetupError for a file that describes none, and
+    for one that fails on a text. It neither cuts nor fills up a text, whatever the file says of training.
+    """
 
-    try:
-        return Tokenizer.from_file(str(path))
-    # The library raises nothing narrower.
-    except Exception as error:
-        raise SetupError(f"{path} is no tokenizer: {str(error)[:200]}.", next_command=_AGAIN) from error
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._path = path
+        with self._told("no tokenizer"):
+            self._tokenizer = Tokenizer.from_file(str(path))
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of the library's tokenizer, whose errors are told."""
+        method = getattr(self._tokenizer, name)
+
+        def told(*args: Any, **options: Any) -> Any:
+            with self._told("a tokenizer that fails on a text"):
+                return method(*args, **options)
+
+        return told
+
+    def _told(self, what: str) -> AbstractContextManager[None]:
+        return panics_told(f"{self._path} is {what}", next_command=_AGAIN)
 
 
 class Vocabulary:
     """A byte-level tokenizer.json. Decoding is by bytes, so that any sequence of ids has a text."""
 
     def __init__(self, path: Path) -> None:
-        self._tokenizer = read_tokenizer(path)
+        self._tokenizer = FolderTokenizer(path)
         special = set(self._tokenizer.get_added_tokens_decoder())
         # GPT-2's table of the letter that stands for each byte: printable bytes are themselves.
         printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]

@@ -14,7 +14,7 @@ from rollmill.ground.formats.prompt_template import plain_text
 from rollmill.ground.ids import digest128
 from rollmill.ground.records import Completion, Prompt, Request, Sampling
 from rollmill.pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
-from rollmill.pipelines.generate.embedded.model_files import cpu_level, model_name, read_tokenizer
+from rollmill.pipelines.generate.embedded.model_files import FolderTokenizer, cpu_level, model_name
 from rollmill.pipelines.generate.prompts import messages_of, split_prefix
 from rollmill.pipelines.generate.vllm.child import VllmChild, close_all
 from rollmill.pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
@@ -167,7 +167,7 @@ class Vllm:
     @cached_property
     def _tokenizer(self) -> Any:
         path = self._folder / "tokenizer.json"
-        return read_tokenizer(path) if path.is_file() else None
+        return FolderTokenizer(path) if path.is_file() else None
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request, as they finish."""

@@ -18,7 +18,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.files import json_text, write_text
 from rollmill.ground.ids import sha256_text
 from rollmill.ground.records import Prompt
-from rollmill.pipelines.generate.embedded.model_files import END, read_tokenizer
+from rollmill.pipelines.generate.embedded.model_files import END, FolderTokenizer
 from rollmill.pipelines.option_checks import checked_choice
 from rollmill.pipelines.train.learners.command import run_reporting
 from rollmill.pipelines.train.order_file import OrderFile
@@ -164,7 +164,7 @@ def plain_encoding(folder: Path) -> Encode | None:
     path = folder / "tokenizer.json"
     if not path.is_file():
         return None
-    tokenizer = read_tokenizer(path)
+    tokenizer = FolderTokenizer(path)
     if tokenizer.token_to_id(END) is not None:
         return encoding(tokenizer)
 

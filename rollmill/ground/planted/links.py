@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rollmill.ground.errors import SetupError
+from rollmill.ground.planted.journals import SUFFIX, refuse_journal
 
 _ALL = 99
 # What commands write to, with the levels below it that are looked at.
@@ -37,7 +38,9 @@ OF_DVC: Mapping[str, int] = {".dvc": 0, ".dvc/tmp": 2}  # its cache may be a lin
 
 
 def refuse_planted(root: Path, written: Mapping[str, int]) -> None:
-    """SetupError for a link at or below one of these places that leads out of `root`, and for a pipe or a device."""
+    """SetupError for a link at or below one of these places that leads out of `root`, for a pipe or a device, and for a
+    journal of SQLite that names a file.
+    """
     for path in (path for name, levels in written.items() for path in _odd(root / name, levels, root, written)):
         if _never_ends(path):
             raise SetupError(
@@ -84,6 +87,8 @@ def _below(folder: str, levels: int, root: Path, written: Mapping[str, int]) -> 
     for entry in entries:
         if _is_model(entry.path, root):
             continue
+        if entry.name.endswith(SUFFIX):
+            refuse_journal(Path(entry.path))
         if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
             yield Path(entry.path)
         elif levels > 1 and entry.is_dir():

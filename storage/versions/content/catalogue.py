@@ -5,6 +5,8 @@ and a macro, a default or a generated column computes what nobody published. Not
 """
 
 import itertools
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -64,6 +66,12 @@ def require_catalogue(path: Path, ref: str, again: str) -> None:
 
     An unchanged file is looked at once in a process.
     """
+    log = path.with_name(f"{path.name}.wal")
+    if os.path.lexists(log):  # DuckDB reads it as changes of the rows, also in a file that it only reads
+        raise FoundWanting(
+            f"{log.name} beside the rows of {ref} was not published; nothing of them is read.",
+            next_command=f"rm {shlex.quote(str(log))}",
+        )
     state = path.stat()
     key = (str(path), state.st_size, state.st_mtime_ns, state.st_ino)
     if key in _known:

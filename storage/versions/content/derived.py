@@ -88,7 +88,9 @@ def write_database(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the database of views for the place where the version is now."""
     place = folder.resolve()
     temporary = place / f".{DATABASE}.tmp"
-    temporary.unlink(missing_ok=True)  # of a killed command
+    # Of a killed command, or planted: DuckDB reads a log beside a database as changes of it.
+    for left in (temporary.name, f"{temporary.name}.wal", f"{DATABASE}.wal"):
+        (place / left).unlink(missing_ok=True)
     with instance() as connection:
         options = f"storage_version '{_FORMAT}', block_size {_BLOCK}"
         connection.execute(f"attach {quoted(str(temporary))} as {ATTACHED} ({options})")

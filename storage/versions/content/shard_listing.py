@@ -12,6 +12,7 @@ from rollmill.storage.artifacts.layout import FOLDER, LISTING
 from rollmill.storage.versions.content.shard_sizes import require_small
 
 _FILE = re.compile(r"([a-z]+/)?[0-9a-f]{64}\.parquet")  # older programs wrote all kinds into one folder
+_OVERHEAD = 16 << 20  # bytes of a file beside its rows: headers and statistics of pages and columns
 Listing = dict[str, list[dict[str, Any]]]
 
 
@@ -45,7 +46,13 @@ def _again(folder: Path) -> str:
 def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
     """Raise FoundWanting for a file of a shard with another digest than its name's. An absent one passes."""
     for path in _paths(folder, shard):
-        require(path, path.stem, folder.name, _again(folder))
+        require(path, path.stem, folder.name, _again(folder), most_bytes(shard))
+
+
+def most_bytes(shard: Mapping[str, Any]) -> int | None:
+    """The most bytes that a file of a shard may have, by those of its rows in memory; None for a listing without them."""
+    size = shard.get("bytes")
+    return 4 * size + _OVERHEAD if type(size) is int else None
 
 
 def require_readable(folder: Path, shard: Mapping[str, Any]) -> None:

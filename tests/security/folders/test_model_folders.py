@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rollmill.ground.errors import SetupError
-from rollmill.pipelines.generate.embedded.model_files import ModelFiles, Vocabulary, digest_files
+from rollmill.pipelines.generate.embedded.model_files import FolderTokenizer, ModelFiles, Vocabulary, digest_files
 from rollmill.pipelines.generate.embedded.session import loaded_graph
 from rollmill.pipelines.generate.vllm.model_folder import folder_digest
 from rollmill.pipelines.train.llama_folder import llama_shape, read_safetensors
@@ -89,6 +89,11 @@ def test_a_config_that_is_no_object_is_one_line(model: Path, text: str) -> None:
         (lambda _: "[" * 200_000, "is no tokenizer"),
         (lambda _: "{}", "is no tokenizer"),
         (lambda known: known | {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "((("}}}, "is no tokenizer"),
+        (lambda known: known | {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "is no tokenizer"),
+        (
+            lambda known: known | {"model": known["model"] | {"continuing_subword_prefix": "\u4e00" * 3}},
+            "is no tokenizer: range end",
+        ),
         (lambda known: with_vocabulary(known, {"Ġ": 10**9}), "is no byte-level tokenizer: token 1000000000"),
         (lambda known: with_vocabulary(known, {"\u4e00": 0}), "is no byte-level tokenizer: token 0, '\u4e00'"),
     ],
@@ -99,6 +104,70 @@ def test_a_tokenizer_that_is_none_is_one_line(model: Path, change: Callable[[Any
     path.write_text(changed if isinstance(changed, str) else json.dumps(changed))
     with pytest.raises(SetupError, match=refusal):
         Vocabulary(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"pre_tokenizer": {"type": "FixedLength", "length": 0}}, "chunk size"),
+        (
+            {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated", "invert": False}},
+            "retry-limit",
+        ),
+        (
+            {
+                "post_processor": {
+                    "type": "TemplateProcessing",
+                    "single": [{"SpecialToken": {"id": "x", "type_id": 0}}],
+                    "pair": [],
+                    "special_tokens": {},
+                }
+            },
+            "no entry",
+        ),
+    ],
+    ids=["length", "regex", "template"],
+)
+def test_a_tokenizer_that_panics_at_a_text_is_one_line(model: Path, change: dict[str, Any], refusal: str) -> None:
+    path = model / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    for read in (lambda: Vocabulary(path).encode("a" * 80 + "!"), lambda: FolderTokenizer(path).encode("a" * 80 + "!")):
+        with pytest.raises(SetupError, match=f"fails on a text: .*{refusal}"):
+            read()
+
+
+def test_a_panic_anywhere_else_is_one_line_with_the_status_of_bad_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import tokenizers
+
+    from rollmill.flows import cli
+
+    def broken(_: str) -> None:
+        tokenizers.Tokenizer.from_str(
+            '{"version": "1.0", "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}'
+        )
+
+    monkeypatch.setattr(cli, "_program", broken)
+    assert cli.run(["doctor"]) == 2
+    assert "rollmill: a library could not use its input: Precompiled" in capsys.readouterr().err
+
+
+def test_a_tokenizer_that_would_cut_or_fill_up_texts_reads_them_whole(model: Path) -> None:
+    path = model / "tokenizer.json"
+    text = "12 + 13 = 25. " * 30
+    honest = Vocabulary(path).encode(text)
+    cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    filled = {
+        "strategy": {"Fixed": 10_000},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "x",
+    }
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"truncation": cut, "padding": filled}))
+    assert Vocabulary(path).encode(text) == honest
 
 
 def with_vocabulary(known: dict[str, Any], vocabulary: dict[str, int]) -> dict[str, Any]:

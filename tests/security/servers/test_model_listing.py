@@ -4,11 +4,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
-from rollmill.flows.prefect import triggers
+from rollmill.flows.prefect import attempts, triggers
 from rollmill.flows.recipe.profile import Profile
 
 pytestmark = pytest.mark.security
@@ -20,6 +22,60 @@ ANSWERS: dict[str, bytes] = {
     "text": b"<html>",
     "too long": b" " * 70_000_000,
 }
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A host to which a server sends those who ask it, and what it hears."""
+
+    heard: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.heard.append(str(self.headers))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"data": [{"id": "toy-1"}]}')
+
+    do_POST = do_GET  # noqa: N815 (the name of the base class)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base class)
+        """Say nothing."""
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
+        made.daemon_threads = True
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield made.server_port
+        made.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "place", ["http://127.0.0.1:{port}/v1/models", "ftp://127.0.0.1:{port}/v1/models", "file:///etc/passwd"]
+)
+def test_a_redirect_carries_no_key_to_another_host(status: int, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Elsewhere.heard.clear()
+    monkeypatch.setenv("THE_KEY", "sk-of-the-person")
+    monkeypatch.setenv("THE_HOOK", "unset")
+    with listening(Elsewhere) as other:
+
+        class Redirects(Elsewhere):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("Location", place.format(port=other))
+                self.end_headers()
+
+            do_POST = do_GET  # noqa: N815
+
+        with listening(Redirects) as port:
+            profile = {"servers": [{"url": f"http://127.0.0.1:{port}/v1", "key_env": "THE_KEY"}]}
+            assert triggers._model_on_server(Profile.model_validate(profile), "toy-1") is None
+            monkeypatch.setenv("THE_HOOK", f"http://127.0.0.1:{port}/hook")
+            assert f"failed ({status})" in attempts._post("THE_HOOK", b"{}")
+    assert Elsewhere.heard == []
 
 
 @pytest.fixture
@@ -41,13 +97,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base class)
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Models) as made:
-        made.daemon_threads = True
-        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{made.server_port}/v1"
-        made.shutdown()
-        thread.join()
+    with listening(Models) as port:
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 def asked(url: str) -> str | None:

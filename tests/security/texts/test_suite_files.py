@@ -26,8 +26,26 @@ pytestmark = pytest.mark.security
         "expectations: [{table: 'kept; ATTACH ''x''', type: expect_table_row_count_to_equal, kwargs: {value: 1}}]",
         "a: &a [x, x]\nexpectations: [{table: kept, type: expect_column_to_exist, kwargs: {column: *a}}]",
         "expectations: " + "[" * 5_000,
+        "expectations: [{table: kept, type: expect_column_max_to_be_between, kwargs: {column: level, max_value: .nan}}]",
+        "expectations: [{table: kept, type: expect_column_max_to_be_between, kwargs: {column: level, max_value: 1%s}}]"
+        % ("0" * 400),
+        "expectations: [{table: kept, type: expect_column_max_to_be_between, kwargs: {column: level, max_value: %s}}]"
+        % ("1" * 5_000),
     ],
-    ids=["object", "name", "file", "module", "parameter", "elsewhere", "table", "alias", "depth"],
+    ids=[
+        "object",
+        "name",
+        "file",
+        "module",
+        "parameter",
+        "elsewhere",
+        "table",
+        "alias",
+        "depth",
+        "not a number",
+        "a large number",
+        "digits",
+    ],
 )
 def test_only_registered_names_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """A version's database with a hostile catalogue: its publisher gave it a digest, so the bytes are the published ones."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from rollmill.ground.errors import FoundWanting
 from rollmill.storage.exports import export
 from rollmill.storage.queries.browse.why import why
 from rollmill.storage.segments.instance import closed, closed_database, instance
+from rollmill.storage.versions.content.derived import write_database
 from rollmill.storage.versions.diff import diff
 from rollmill.storage.versions.publish import publish
-from rollmill.storage.versions.read import load_snapshot, open_version
+from rollmill.storage.versions.read import load_manifest, load_snapshot, open_version
 from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
@@ -110,6 +112,31 @@ def test_a_hostile_catalogue_is_refused_before_anything_is_read(ws: Workspace, s
     assert said in caught.value.message
     assert "nothing of it is read" in caught.value.message
     assert caught.value.next_command is not None
+
+
+def test_a_log_beside_the_rows_changes_none_of_them(ws: Workspace, tmp_path: Path) -> None:
+    """DuckDB adds a log to a file that it only reads, and nobody published its digest."""
+    info = put_as(one_file, ws, build())
+    altered = tmp_path / "altered.duckdb"
+    shutil.copy(info.path / "dataset.duckdb", altered)
+    with duckdb.connect(str(altered)) as connection:
+        connection.execute("pragma disable_checkpoint_on_shutdown")
+        connection.execute("update rollouts set text = 'evil'")
+    shutil.copy(tmp_path / "altered.duckdb.wal", info.path / "dataset.duckdb.wal")
+    for read in READERS.values():
+        with pytest.raises(FoundWanting, match=r"dataset\.duckdb\.wal beside the rows of toy@v1 was not published"):
+            read(info, tmp_path / "out.jsonl")
+    (info.path / "dataset.duckdb.wal").unlink()
+    open_version(info).close()
+
+
+def test_the_database_of_views_is_made_without_a_planted_log(ws: Workspace) -> None:
+    info = publish(ws, build(), report_html="<p>", report_json={}).version
+    logs = [info.path / f"{name}.wal" for name in (".dataset.duckdb.tmp", "dataset.duckdb")]
+    for log in logs:
+        log.write_bytes(b"planted")
+    write_database(info.path, load_manifest(info))
+    assert not any(log.exists() for log in logs)
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)

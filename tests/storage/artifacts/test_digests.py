@@ -107,7 +107,8 @@ def test_rows_of_older_versions_are_known_by_the_pointer_of_dvc(ws: Workspace) -
     text = json.dumps(listing, sort_keys=True)
     whole = hashlib.md5(text.encode()).hexdigest() + ".dir"
     pointer = info.path.with_name(f"{info.folder}.dvc")
-    pointer.write_text(f"outs:\n- md5: {whole}\n  size: 1\n  nfiles: 5\n  hash: md5\n  path: {info.folder}\n")
+    size = sum((info.path / name).stat().st_size for name in files)
+    pointer.write_text(f"outs:\n- md5: {whole}\n  size: {size}\n  nfiles: 5\n  hash: md5\n  path: {info.folder}\n")
     assert pointed(pointer) == whole
     open_version(info).close()
     require_pointed(info.path, pointer, info.ref, "again")
