@@ -30,6 +30,7 @@ from rollmill.pipelines.verify.extract import (
 )
 from rollmill.pipelines.verify.finding import OneByOne, prompt_text, rule_table
 from rollmill.pipelines.verify.statements.answering import cut_in
+from rollmill.pipelines.verify.statements.inexact import NOT_EXACT, is_inexact
 
 ROUNDED = "the reference may be the answer, rounded"
 THOUSANDS = "the point may separate thousands"
@@ -58,6 +59,7 @@ class NumberVerifier(OneByOne):
         ("no-number", "8", "no plain number to compare"),
         ("equal", "11", "numbers compared exactly"),
         ("unevaluated", "1", "a fraction or decimal of the problem, unchanged"),
+        ("inexact", "1", "given as near, as a bound, as possible or for another case"),
         ("rounded", "2", "equal after rounding only, or with a point between thousands"),
         ("unequal", "11", "numbers compared exactly"),
     )
@@ -79,8 +81,11 @@ class NumberVerifier(OneByOne):
         text = judged_text(completion)
         final = final_answer(text, cut=completion.finish_reason == "length")
         prompt = prompt_text(problem.prompt)
-        answer = plain_number(final, prompt) if final else None
+        value = plain_text(final, prompt) if final else None
+        answer = None if value is None else parse_quantity(value)
         outcome, rule, cause = _decide(EqualityContext(prompt, self.policy), problem.reference, reference, final, answer)
+        if outcome == "correct" and final and value and is_inexact(text, final, value, (prompt, problem.reference)):
+            outcome, rule, cause = "undecided", f"{final.rule}:inexact", NOT_EXACT
         return Verdict(
             completion.id,
             problem.id,
