@@ -20,7 +20,7 @@ _HIDDEN = re.compile(
 _STRUCK_WHOLE = re.compile(
     r"(?is)\s*<(?:(del|strike)\b[^<>]*>.*?</\1\s*>|s(?:\s[^<>]*=[^<>]*>.*?|>(?!\[INST)(?:\S[^\n]{0,80}?|\s*\\boxed[^\n]{1,80}?))</s\s*>)"
 )
-"""Struck text at the beginning; <s> there may also be a mark of a tokenizer, behind which a space or a longer text stands."""
+"""Struck text at the beginning; <s> there may also be a tokenizer's mark, behind which a space or a longer text stands."""
 _TAG = re.compile(r"<[A-Za-z!]")
 _LINKED = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)|(?<![\\\w])\[[^\[\]\n]*\]\([^()\n]*\\boxed\{[^{}]*\}[^()\n]*\)")
 _MARKDOWN = re.compile(

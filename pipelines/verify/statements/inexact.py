@@ -14,7 +14,7 @@ _TABLE = {
 }
 NOT_EXACT = "the answer is given as near, as a bound, as possible or for another case"
 _LAYOUT = r"(?:[\s$*_({}\"“«:=+−€£¥-]|\\[(\[$,; ]|\\(?:text|mathrm|mathbf|textbf|[dt]?frac|sqrt)(?![a-z]))*"
-_MARKS = " \t$*_({}\"“«:=+−€£¥-\\[,;"
+_MARKS = ' \t$*_({}"“«:=+−€£¥-\\[,;'
 
 
 def _before(spaced: str, joined: str) -> re.Pattern[str]:
@@ -25,7 +25,9 @@ def _before(spaced: str, joined: str) -> re.Pattern[str]:
 _NEAR = _before(_TABLE["near"], _TABLE["nearly"])
 _BOUND = _before(_TABLE["bounds"], _TABLE["bounds_joined"])
 _PERHAPS = _before(_TABLE["perhaps"], _TABLE["perhaps_joined"])
-_SIGN = re.compile(r"\A[\s$*(]*(?:\\[(\[]\s*)?(?:[A-Za-z]\w?\s*)?(?:≈|≃|≅|\\approx(?![a-z])|\\simeq(?![a-z])|\\sim(?![a-z])|~)")
+_SIGN = re.compile(
+    r"\A[\s$*(]*(?:\\[(\[]\s*)?(?:[A-Za-z]\w?\s*)?(?:≈|≃|≅|\\approx(?![a-z])|\\simeq(?![a-z])|\\sim(?![a-z])|~)"
+)
 _CLOSED = r"(?:[\s$*)}\]_]|\\[)\]]|\\text\s*\{?)*"
 _BEHIND = re.compile(rf"(?i)(?:{_CLOSED}(?:[^\W\d_]+ )?)(?:{_TABLE['behind']})")
 _WOULD = re.compile(rf"(?i)(?<![^\W_])(?:{_TABLE['would']})(?![^\W_]){_LAYOUT}\Z")
@@ -36,7 +38,9 @@ _ROUNDED = re.compile(r"\d[.,]\d\d|≈|approx|about")
 _NUMERAL = re.compile(r"\d(?:[\d.,]*\d)?")
 _REACH = 60
 _LAST_WORDS = frozenset(
-    re.sub(r"[^\w'-]", "", part) for name in ("near", "bounds", "perhaps", "would") for part in re.split(r"[|\s)]+", _TABLE[name])
+    re.sub(r"[^\w'-]", "", part)
+    for name in ("near", "bounds", "perhaps", "would")
+    for part in re.split(r"[|\s)]+", _TABLE[name])
 )
 """Every phrase before a value ends with one of these: a quick look, for the patterns are tried on every right answer."""
 
@@ -84,9 +88,9 @@ def _rounds(asks: tuple[str, str]) -> bool:
 
 def _is_beside(before: str, behind: str, asks: tuple[str, str], *, boxed: bool = False) -> bool:
     """True if words before or behind a value make it inexact."""
-    if behind and not behind.isspace() and any(map(str.isalpha, behind[:12])):
-        if (_BEHIND.match(behind) and not _rounds(asks)) or (boxed and _ONLY_IF.match(behind)):
-            return True
+    spoken = bool(behind) and any(map(str.isalpha, behind[:12]))
+    if spoken and ((_BEHIND.match(behind) and not _rounds(asks)) or (boxed and _ONLY_IF.match(behind))):
+        return True
     tail = before.rstrip(_MARKS)
     if not tail:
         return False
