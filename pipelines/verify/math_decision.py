@@ -114,12 +114,8 @@ def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> Eq
     if reference.value is None or answer.value is None:
         return _asked(reference, question) or _unreadable(reference, answer, question)
     same = _same_values(reference, answer, question)
-    if (
-        same
-        and _is_class(answer.value)
-        and not _is_class(reference.value)
-        and not _CLASS_ASKED.search(question.context.prompt)
-    ):
+    several = _is_class(answer.value) and not _is_class(reference.value) and not _REDUCED.match(question.answer)
+    if same and several and not _CLASS_ASKED.search(question.context.prompt):
         return EqualityDecision("undecided", f"{question.rule}:exact", "all numbers of a residue class, for one number")
     return _decision(same, f"{question.rule}:exact") if same is not False else _unequal(reference, answer, question)
 
