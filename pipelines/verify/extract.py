@@ -81,7 +81,9 @@ _FIELD = re.compile(
 )
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
-_FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)")
+_FOREIGN_END = re.compile(
+    r"(?<!\bca)(?<!\benv)(?<!\baprox)[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)"
+)
 _VALUE_FIRST = re.compile(
     r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
 )

@@ -52,7 +52,7 @@ RULES, WORDS = rule_table(
     ("choice", "5", "options of the problem compared"),
     ("exact", "12", "formulas compared by exact arithmetic"),
     ("incomplete", "3", "the reference is one of the values given"),
-    ("unevaluated", "1", "an expression of the problem, or arithmetic left to be done"),
+    ("unevaluated", "2", "an expression of the problem, or arithmetic left to be done"),
     ("inexact", "1", "given as near, as a bound, as possible or for another case"),
     ("rounded", "2", "equal after rounding only"),
     ("words", "2", "words compared: yes and no; sentences are not"),

@@ -59,6 +59,7 @@ _UNIT_ASKED = re.compile(
     r"((?:square |cubic )?(?:[^\W\d_]{2,}|[msghlL](?=[?.,)\s]))(?:\^?[23²³])?(?:(?: per |/)[a-z]+)?)"
 )
 _QUESTION = 200  # last characters of a problem, in which the unit stands that it asks for
+_CENTS = (("euro", "cent"), ("pound", "penny"))  # a dollar's are in the table of sizes
 ORDERS = ("by_problem", "ordered", "unordered")
 
 
@@ -238,6 +239,10 @@ def sizes_agree(left: str, right: str, first: Fraction, second: Fraction) -> boo
     """True if two numbers of two units of one dimension are one quantity."""
     if left == right:
         return False
+    named = {known_unit(left): first, known_unit(right): second}
+    for whole, part in _CENTS:
+        if named.keys() == {whole, part}:
+            return named[whole] * 100 == named[part]
     sizes = size_of_unit(left), size_of_unit(right)
     if sizes[0] is None or sizes[1] is None or sizes[0][0] != sizes[1][0]:
         return False

@@ -47,7 +47,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 yield stream  # type: ignore[misc]
         elif kind == "xz":
             with lzma.LZMAFile(raw) as stream_xz:
-                yield stream_xz  # type: ignore[misc]
+                yield stream_xz
         else:
             import pyarrow as pa
 

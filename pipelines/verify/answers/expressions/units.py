@@ -122,11 +122,10 @@ _SIZES = {
     "kilometer": ("length", 10_000_000), "inch": ("length", 254), "foot": ("length", 3_048), "yard": ("length", 9_144),
     "mile": ("length", 16_093_440),
     "ounce": ("ounce", 1), "pound": ("ounce", 16), "cent": ("cent", 1), "dollar": ("cent", 100),
-    "euro cent": ("euro cent", 1), "euro": ("euro cent", 100), "penny": ("penny", 1), "pound sterling": ("penny", 100),
     "month": ("month", 1), "year": ("month", 12),
     "milligram": ("milligram", 1), "gram": ("milligram", 1_000), "kilogram": ("milligram", 1_000_000),
-    "tonne": ("milligram", 10**9), "milliliter": ("milliliter", 1), "centiliter": ("milliliter", 10),
-    "deciliter": ("milliliter", 100), "liter": ("milliliter", 1_000),
+    "tonne": ("milligram", 10**9), "milliliter": ("length^3", 10**6), "centiliter": ("length^3", 10**7),
+    "deciliter": ("length^3", 10**8), "liter": ("length^3", 10**9),
 }  # fmt: skip
 _PREFIXES = {"": 0, "m": -3, "k": 3, "M": 6, "G": 9, "µ": -6}
 _PREFIXED = re.compile(r"(|m|k|M|G|µ)(Pa|J|W|N|Hz|V|A|Wh|eV|B)")
@@ -174,7 +173,9 @@ def size_of_unit(unit: str) -> tuple[str, Fraction] | None:
     power, _, rest = name.partition(" ")
     exponent = {"square": 2, "cubic": 3}.get(power, 1)
     size = _SIZES.get(rest if exponent > 1 else name)
-    return None if size is None else (f"{size[0]}^{exponent}", Fraction(size[1]) ** exponent)
+    if size is None:
+        return None
+    return size[0] if exponent == 1 else f"{size[0]}^{exponent}", Fraction(size[1]) ** exponent
 
 
 def in_unit(unit: str, base: str) -> int | None:
