@@ -41,12 +41,12 @@ from rollmill.pipelines.verify.statements.words import Language, doubting_langua
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 EXTRACTION: tuple[tuple[Rule, str, str], ...] = (
-    ("hash", "10", "behind ####"),
-    ("boxed", "10", "in the last box"),
-    ("tag", "11", "between the last answer tags"),
-    ("phrase", "11", "behind the last “the answer is”"),
-    ("bare", "11", "the whole of a short text"),
-    ("tail", "14", "from the last line"),
+    ("hash", "11", "behind ####"),
+    ("boxed", "11", "in the last box"),
+    ("tag", "12", "between the last answer tags"),
+    ("phrase", "12", "behind the last “the answer is”"),
+    ("bare", "12", "the whole of a short text"),
+    ("tail", "15", "from the last line"),
 )
 """The rules in the order in which they are tried, each with its version and the place where it finds an answer."""
 
@@ -81,7 +81,9 @@ _FIELD = re.compile(
 )
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
-_FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)")
+_FOREIGN_END = re.compile(
+    r"(?<!\bca)(?<!\benv)(?<!\baprox)[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas|ma|bensì|lecz|ale)\b)"
+)
 _VALUE_FIRST = re.compile(
     r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
 )

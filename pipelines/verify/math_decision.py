@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass, replace
 
 from rollmill.ground.records import Outcome
-from rollmill.pipelines.verify.answers.answer_values import Assignments, Collection, Value, Words
-from rollmill.pipelines.verify.answers.equality import EqualityContext, same_quantity, same_when_rounded
+from rollmill.pipelines.verify.answers.answer_values import Assignments, Collection, NamedValue, Value, Words
+from rollmill.pipelines.verify.answers.equality import EqualityContext, same_converted, same_quantity, same_when_rounded
 from rollmill.pipelines.verify.answers.expressions.quantity import Quantity
 from rollmill.pipelines.verify.answers.questions.labels import asked_value
 from rollmill.pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from rollmill.pipelines.verify.answers.same import Judge
-from rollmill.pipelines.verify.number import ROUNDED, THOUSANDS, may_be_thousands
+from rollmill.pipelines.verify.number import ROUNDED, THOUSANDS, UNIT, may_be_thousands
 
 # an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
 _LIBRARY_READS = re.compile(
@@ -42,6 +42,12 @@ _SPELLED = re.compile(
 )
 _NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
 _SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
+_CLASS_ASKED = re.compile(r"(?i)remainder|\bp?mod|congruen|residue|divided by|\brest[eo]?\b|остат|余|あまり|나머지|reszt")
+_REDUCED = re.compile(r"[\s$({]*\d[^a-zA-Z=≡]*(?:\\equiv|≡|=)")  # 17 ≡ 3 (mod 7) is about one number
+_IMAGINARY = re.compile(r"(?<![A-Za-z\\])[jI](?![A-Za-z])")
+_PLAIN_I = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
+_COMPLEX = re.compile(r"(?i)complex|imaginary")
+_REAL_PART = re.compile(r"[\s$({-]*\d[\d./]*\s*[-+]")
 _LONGEST_REFERENCE = 8_000
 _MOST_PARTS = 4  # under the policy `incomplete`
 LONGEST_ANSWER = 2_000  # characters; a longer one is no answer, unless its reference is long too
@@ -108,12 +114,24 @@ def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> Eq
     if reference.value is None or answer.value is None:
         return _asked(reference, question) or _unreadable(reference, answer, question)
     same = _same_values(reference, answer, question)
+    several = _is_class(answer.value) and not _is_class(reference.value) and not _REDUCED.match(question.answer)
+    if same and several and not _CLASS_ASKED.search(question.context.prompt):
+        return EqualityDecision("undecided", f"{question.rule}:exact", "all numbers of a residue class, for one number")
     return _decision(same, f"{question.rule}:exact") if same is not False else _unequal(reference, answer, question)
+
+
+def _is_class(value: Value | None) -> bool:
+    """True for x ≡ 7 (mod 9)."""
+    return isinstance(value, NamedValue) and value.name.startswith("mod ")
 
 
 def _by_quantity(reference: Quantity, answer: Quantity, question: MathQuestion) -> EqualityDecision:
     context, rule = question.context, question.rule
-    same = same_quantity(reference, answer, context)
+    same: bool | None = same_quantity(reference, answer, context)
+    if not same and (reference.unit or answer.unit):
+        same = same_converted(reference, answer, context)
+        if same is None:
+            return EqualityDecision("undecided", f"{rule}:rounded", UNIT)
     if not same and same_when_rounded(reference, answer, context):
         return EqualityDecision("undecided", f"{rule}:rounded", ROUNDED)
     if not same and may_be_thousands(reference, answer, question.answer):
@@ -128,7 +146,7 @@ def _unequal(reference: Reading, answer: Reading, question: MathQuestion) -> Equ
     assert given is not None
     if context.policy.parts_accepted and _is_part(wanted, given, context):
         return EqualityDecision("correct", f"{rule}:incomplete")
-    asked = _asked(reference, question)
+    asked = _asked(reference, question) or _imaginary(question)
     if asked is not None:
         return asked
     if _DECIMAL.search(question.reference):
@@ -157,6 +175,21 @@ def _asked(reference: Reading, question: MathQuestion) -> EqualityDecision | Non
         return None
     same = _same_values(reference, read(value), question)
     return EqualityDecision("correct", f"{question.rule}:exact") if same else None
+
+
+def _imaginary(question: MathQuestion) -> EqualityDecision | None:
+    """3+4j for 3+4i; without a real part, undecided unless the problem speaks of complex numbers: j may be a vector."""
+    reference, answer = question.reference, question.answer
+    if _PLAIN_I.search(answer):
+        reference, answer = answer, reference
+    if not _PLAIN_I.search(reference) or _PLAIN_I.search(answer) or len({*_IMAGINARY.findall(answer)}) != 1:
+        return None
+    left, right = read(reference), read(_IMAGINARY.sub("i", answer))
+    if left.value is None or right.value is None or not Judge(question.context).same(left.value, right.value):
+        return None
+    if _REAL_PART.match(reference) or _COMPLEX.search(question.context.prompt):
+        return EqualityDecision("correct", f"{question.rule}:exact")
+    return EqualityDecision("undecided", f"{question.rule}:exact", "j may be the imaginary unit or a vector")
 
 
 def _time(text: str) -> int | None:

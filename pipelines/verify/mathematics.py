@@ -36,6 +36,7 @@ from rollmill.pipelines.verify.finding import (
 from rollmill.pipelines.verify.math_decision import LONGEST_ANSWER, EqualityDecision, MathQuestion, decide_exactly
 from rollmill.pipelines.verify.number import SEVERAL, plain_text
 from rollmill.pipelines.verify.statements.answering import cut_in
+from rollmill.pipelines.verify.statements.inexact import NOT_EXACT, is_inexact
 from rollmill.pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
@@ -47,11 +48,12 @@ RULES, WORDS = rule_table(
     ("no-answer", "6", "the text gives no final answer"),
     ("identical", "7", "spelled the same"),
     ("too-long", "2", "too long to be compared"),
-    ("number", "12", "numbers compared exactly"),
+    ("number", "13", "numbers compared exactly"),
     ("choice", "5", "options of the problem compared"),
-    ("exact", "11", "formulas compared by exact arithmetic"),
+    ("exact", "12", "formulas compared by exact arithmetic"),
     ("incomplete", "3", "the reference is one of the values given"),
-    ("unevaluated", "1", "an expression of the problem, or arithmetic left to be done"),
+    ("unevaluated", "2", "an expression of the problem, or arithmetic left to be done"),
+    ("inexact", "1", "given as near, as a bound, as possible or for another case"),
     ("rounded", "2", "equal after rounding only"),
     ("words", "2", "words compared: yes and no; sentences are not"),
     ("worker", "2", "the worker process failed"),
@@ -159,6 +161,10 @@ class MathVerifier(OneByOne):
         if decision is None and self._memory:
             with self._lock:
                 decision = self._memory.get(question.key())
+        if (decision is None or decision.outcome == "correct") and is_inexact(
+            judged_text(completion), final, answer, (prompt, reference)
+        ):
+            return question, EqualityDecision("undecided", f"{final.rule}:inexact", NOT_EXACT)
         return question, None if decision is None else self._evaluated(question, decision)
 
     def _evaluated(self, question: MathQuestion, decision: EqualityDecision) -> EqualityDecision:

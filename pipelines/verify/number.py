@@ -13,6 +13,7 @@ from rollmill.pipelines.verify.answers.equality import (
     STRICT,
     EqualityContext,
     policy_named,
+    same_converted,
     same_quantity,
     same_when_rounded,
     versioned,
@@ -30,8 +31,10 @@ from rollmill.pipelines.verify.extract import (
 )
 from rollmill.pipelines.verify.finding import OneByOne, prompt_text, rule_table
 from rollmill.pipelines.verify.statements.answering import cut_in
+from rollmill.pipelines.verify.statements.inexact import NOT_EXACT, is_inexact
 
 ROUNDED = "the reference may be the answer, rounded"
+UNIT = "the same in another unit than the problem asks for"
 THOUSANDS = "the point may separate thousands"
 SEVERAL = "several numbers, of which the question's words choose none"
 _WRITTEN_OTHERWISE = re.compile(r"[/.\\]")
@@ -56,10 +59,11 @@ class NumberVerifier(OneByOne):
         *EXTRACTION,
         ("no-answer", "7", "the text gives no number as its answer"),
         ("no-number", "8", "no plain number to compare"),
-        ("equal", "11", "numbers compared exactly"),
+        ("equal", "12", "numbers compared exactly"),
         ("unevaluated", "1", "a fraction or decimal of the problem, unchanged"),
+        ("inexact", "1", "given as near, as a bound, as possible or for another case"),
         ("rounded", "2", "equal after rounding only, or with a point between thousands"),
-        ("unequal", "11", "numbers compared exactly"),
+        ("unequal", "12", "numbers compared exactly"),
     )
     version = versioned("2", rules, STRICT.label)
 
@@ -79,8 +83,11 @@ class NumberVerifier(OneByOne):
         text = judged_text(completion)
         final = final_answer(text, cut=completion.finish_reason == "length")
         prompt = prompt_text(problem.prompt)
-        answer = plain_number(final, prompt) if final else None
+        value = plain_text(final, prompt) if final else None
+        answer = None if value is None else parse_quantity(value)
         outcome, rule, cause = _decide(EqualityContext(prompt, self.policy), problem.reference, reference, final, answer)
+        if outcome == "correct" and final and value and is_inexact(text, final, value, (prompt, problem.reference)):
+            outcome, rule, cause = "undecided", f"{final.rule}:inexact", NOT_EXACT
         return Verdict(
             completion.id,
             problem.id,
@@ -178,7 +185,10 @@ def _decide(
         ):
             return "incorrect", f"{final.rule}:unevaluated", None
         return "correct", f"{final.rule}:equal", None
-    cause = ROUNDED if same_when_rounded(reference, answer, context) else None
+    converted = same_converted(reference, answer, context) if reference.unit or answer.unit else False
+    if converted:
+        return "correct", f"{final.rule}:equal", None
+    cause = UNIT if converted is None else ROUNDED if same_when_rounded(reference, answer, context) else None
     cause = cause or (THOUSANDS if may_be_thousands(reference, answer, final.text) else None)
     return ("undecided", f"{final.rule}:rounded", cause) if cause else ("incorrect", f"{final.rule}:unequal", None)
 

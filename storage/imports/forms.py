@@ -10,8 +10,8 @@ from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
-from rollmill.ground.replies.thoughts import thought_of
-from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
+from rollmill.storage.imports.logs import inspect_ai, lighteval, lm_eval, nemo_skills, replies, verifiers
+from rollmill.storage.imports.logs.replies import objects, response_rows
 from rollmill.storage.imports.reading.cells import CellError, parsed_cell, value_at
 from rollmill.storage.imports.reading.columns import INSIDE, OF_PROBLEMS, ROLLOUT_ALIASES
 from rollmill.storage.imports.reading.layouts import LETTERS, ChoiceColumns, multiple_choice
@@ -58,41 +58,13 @@ def _openai_batch(values: Values) -> Iterator[Values]:
     """Output of OpenAI's batch interface (vLLM's run_batch too); a request that failed gives no row."""
     body = value_at(values, "response.body")
     reply = {**(body if isinstance(body, dict) else {}), "problem_id": values["custom_id"]}
-    yield from _response_rows(reply) if isinstance(reply.get("output"), list) else _reply_rows(reply)
-
-
-def _response_rows(reply: Values) -> Iterator[Values]:
-    """A reply of OpenAI's responses interface: one answer, whose items are reasoning, messages and calls."""
-    kept = {key: value for key, value in reply.items() if key in ("model", "problem_id")}
-    items = reply["output"]
-    if not _objects(items):
-        raise CellError("output is not a list of objects")
-    # The reasoning of the items stands before the message that follows it.
-    thoughts = [thought for item in items if (thought := thought_of({"content": [item]}))]
-    turns = [
-        {"role": "assistant", "content": item.get("content") or ""}
-        if item.get("type") == "message"
-        else {"role": "assistant", "content": None, "tool_calls": [item]}
-        for item in items
-        if item.get("type") in ("message", "function_call")
-    ]
-    if not turns:
-        return  # it failed, or was cut off while it reasoned: there is no answer
-    turns[0]["reasoning"] = "\n\n".join(thoughts)
-    incomplete = value_at(reply, "incomplete_details.reason")
-    yield {
-        **kept,
-        "text": turns,
-        "finish_reason": {"max_output_tokens": "length"}.get(str(incomplete), incomplete or "stop"),
-        "tokens_in": value_at(reply, "usage.input_tokens"),
-        "tokens_out": value_at(reply, "usage.output_tokens"),
-    }
+    yield from response_rows(reply) if isinstance(reply.get("output"), list) else _reply_rows(reply)
 
 
 def _response(values: Values) -> Iterator[Values]:
     """A reply of OpenAI's responses interface with the columns that identify the problem."""
     rest = {key: value for key, value in values.items() if key not in {"output", "usage", "id", "object", "created_at"}}
-    for row in _response_rows(values):
+    for row in response_rows(values):
         yield {**rest, **row}
 
 
@@ -218,7 +190,7 @@ def _objects_of(values: Values, name: str) -> Iterator[Values]:
 
 def _are_answers(values: Mapping[str, Any], name: str) -> bool:
     answers = parsed_cell(values[name])
-    if not _objects(answers) or not answers or is_parts(answers) or any(map(is_turn, answers)):
+    if not objects(answers) or not answers or is_parts(answers) or any(map(is_turn, answers)):
         return False
     return all(any(isinstance(answer.get(key), str) for key in INSIDE) for answer in answers)
 
@@ -285,7 +257,7 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
     tokens_in = value_at(reply, "usage.prompt_tokens")
     # `usage` counts the tokens of all choices together.
     tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
-    if not _objects(choices):
+    if not objects(choices):
         raise CellError("choices are not a list of objects")
     for choice in sorted(choices, key=_place):
         message = choice.get("message") or {}
@@ -300,11 +272,6 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
         }
 
 
-def _objects(cell: Any) -> bool:
-    """True for a list of objects."""
-    return isinstance(cell, list) and all(isinstance(item, dict) for item in cell)
-
-
 def _place(choice: Values) -> int:
     index = choice.get("index")
     return index if isinstance(index, int) else 0  # without one the order of the list stays
@@ -314,16 +281,16 @@ def _has_choices(values: Mapping[str, Any]) -> bool:
     choices = parsed_cell(values["choices"])
     if choices is None:  # a request that failed
         return True
-    return _objects(choices) and all({"message", "text"} & choice.keys() for choice in choices)
+    return objects(choices) and all({"message", "text"} & choice.keys() for choice in choices)
 
 
 def _has_outputs(values: Mapping[str, Any]) -> bool:
-    return _objects(parsed_cell(values["outputs"]))
+    return objects(parsed_cell(values["outputs"]))
 
 
 def _has_items(values: Mapping[str, Any]) -> bool:
     items = parsed_cell(values["output"])
-    return _objects(items) and bool(items) and all(isinstance(item.get("type"), str) for item in items)
+    return objects(items) and bool(items) and all(isinstance(item.get("type"), str) for item in items)
 
 
 def _has_output(values: Mapping[str, Any]) -> bool:
@@ -350,6 +317,7 @@ FORMATS: tuple[Format, ...] = (
     Format(lm_eval.NAME, lm_eval.KEYS, lm_eval.import_rows),
     Format("lighteval details", lighteval.KEYS, lighteval.import_rows, lighteval.is_row),
     Format("verifiers results", verifiers.KEYS, verifiers.import_rows),
+    *(Format(*form) for form in replies.FORMS),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
     Format("Anthropic batch output", frozenset({"custom_id", "result"}), _anthropic_batch),
     Format("Anthropic message", frozenset({"role", "content", "stop_reason"}), _anthropic),

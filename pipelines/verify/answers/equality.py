@@ -6,7 +6,8 @@ notation is ambiguous, the problem's text decides. No policy cares which side is
 strict (the default)
 - percent (and dozen, thousand, million ...): 50% is 1/2. Where the problem asks in percent it also equals 50, and a plain
   number above 1 is in percent: 12 is not 1200%.
-- units: a unit behind the answer is dropped; if both sides name a unit we know, they must be the same unit.
+- units: a unit behind the answer is dropped; if both sides name a unit we know, they must be the same unit, or convert: 5 m
+  is 500 cm, unless the problem asks for a unit by name.
 - brackets: part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
 - decimals: exact; 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and equals what
   it prints to its last places; an integer is always exact.
@@ -36,7 +37,13 @@ from typing import Any, Literal
 from rollmill.ground.errors import unknown_name
 from rollmill.ground.ids import digest128
 from rollmill.pipelines.verify.answers.expressions.quantity import SCALES, Quantity
-from rollmill.pipelines.verify.answers.expressions.units import kind_of_unit, same_sense, same_unit
+from rollmill.pipelines.verify.answers.expressions.units import (
+    kind_of_unit,
+    known_unit,
+    same_sense,
+    same_unit,
+    size_of_unit,
+)
 from rollmill.pipelines.verify.answers.questions.asked import (
     letters_of,
     order_asked,
@@ -47,8 +54,12 @@ from rollmill.pipelines.verify.answers.questions.asked import (
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)
 _PROMPT = 20_000  # characters that go to a worker process: what is asked for stands in them
-_UNIT_ASKED = re.compile(r"(?i)\b(?:how many|in|of) ([a-z]{2,})\b")
+_UNIT_ASKED = re.compile(
+    r"(?i)\b(?:how many|wie viele|combien d[e'’]|cu[aá]nt[oa]s|quant[ieao]s|сколько|ile|in|of|en|em|в) ?"
+    r"((?:square |cubic )?(?:[^\W\d_]{2,}|[msghlL](?=[?.,)\s]))(?:\^?[23²³])?(?:(?: per |/)[a-z]+)?)"
+)
 _QUESTION = 200  # last characters of a problem, in which the unit stands that it asks for
+_CENTS = (("euro", "cent"), ("pound", "penny"))  # a dollar's are in the table of sizes
 ORDERS = ("by_problem", "ordered", "unordered")
 
 
@@ -72,10 +83,10 @@ class EqualityPolicy:
         return f"{self.name}.{self.version}+{self.summary}"
 
 
-STRICT = EqualityPolicy("strict", "4", "percent.asked-units.known-brackets.kept-decimals.exact")
+STRICT = EqualityPolicy("strict", "5", "percent.asked-units.known-brackets.kept-decimals.exact")
 LENIENT = EqualityPolicy(
     "lenient",
-    "3",
+    "4",
     "percent.either-units.ignored-brackets.loose-decimals.rounded-options.resolved",
     rounded=True,
     scales_either=True,
@@ -84,7 +95,7 @@ LENIENT = EqualityPolicy(
     options_resolved=True,
 )
 INCOMPLETE = replace(
-    STRICT, name="incomplete", version="2", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
+    STRICT, name="incomplete", version="3", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
 )
 POLICIES: Mapping[str, EqualityPolicy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
 """The policies by name; raise a policy's version with any change of its rules."""
@@ -212,6 +223,37 @@ def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> 
     ):
         return True
     return as_written(left.scale, right.scale, left.value, context) and same_number(left.value, right.value, max(near))
+
+
+def same_converted(left: Quantity, right: Quantity, context: EqualityContext) -> bool | None:
+    """True if two numbers are one quantity in two units, 5 m and 500 cm; None if the problem asks for another unit."""
+    if left.scale or right.scale:
+        return False
+    asked = units_asked(context.prompt)
+    only = next(iter(asked)) if len(asked) == 1 else ""
+    same = sizes_agree(left.unit or only, right.unit or only, left.value, right.value)
+    return same and (None if only and not (left.unit and right.unit and known_unit(right.unit) == only) else True)
+
+
+def sizes_agree(left: str, right: str, first: Fraction, second: Fraction) -> bool:
+    """True if two numbers of two units of one dimension are one quantity."""
+    if left == right:
+        return False
+    named = {known_unit(left): first, known_unit(right): second}
+    for whole, part in _CENTS:
+        if named.keys() == {whole, part}:
+            return named[whole] * 100 == named[part]
+    sizes = size_of_unit(left), size_of_unit(right)
+    if sizes[0] is None or sizes[1] is None or sizes[0][0] != sizes[1][0]:
+        return False
+    return first * sizes[0][1] == second * sizes[1][1]
+
+
+@lru_cache(maxsize=4_096)
+def units_asked(prompt: str) -> frozenset[str]:
+    """The units with a size that the end of a problem asks for by name."""
+    nouns = (noun.strip() for noun in _UNIT_ASKED.findall(prompt[-_QUESTION:]))
+    return frozenset(name for noun in nouns if size_of_unit(noun) and (name := known_unit(noun)))
 
 
 def same_when_rounded(reference: Quantity, answer: Quantity, context: EqualityContext) -> bool:

@@ -24,6 +24,7 @@ from rollmill.pipelines.verify.answers.expressions.formulas import formula, mult
 from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode
 from rollmill.pipelines.verify.answers.expressions.quantity import print_slack, scale_word
 from rollmill.pipelines.verify.answers.expressions.units import CHANGING, FOREIGN_CHANGING, known_unit
+from rollmill.pipelines.verify.answers.wordings import words
 
 # why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
@@ -33,25 +34,8 @@ _NO_UNITS = frozenset(["so", "is", "we", "he", "if"])
 _ARE_NO_UNITS = CHANGING | _NO_UNITS | FOREIGN_CHANGING
 _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset({"list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", *"∞∅ℝ…±∓"})
-_NO_VALUES = frozenset(
-    ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "therearenosolutions", "therearenorealsolutions",
-     "thereisnosolution", "thereisnorealsolution", "emptyset", "theemptyset", "none", "nosuchnumbers", "nosuchpairs"]
-)  # fmt: skip
-_ALL_REALS = frozenset(["allrealnumbers", "allreals", "realnumbers", "allrealvalues"])
-_ENDLESS = {"infinity": "∞", "positiveinfinity": "∞", "infinite": "∞", "negativeinfinity": "-∞", "minusinfinity": "-∞"}
-_UNDEFINED = {"dne", "doesnotexist", "thelimitdoesnotexist", "undefined", "notdefined", "isundefined", "isnotdefined"}
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 _ARITHMETIC = frozenset(["+", "-", "*", "/", "neg", "group"])
-
-
-def words(text: str) -> Value:
-    """Value of words: the real numbers, no value at all, or themselves."""
-    joined = "".join(text.split())
-    if joined in _ALL_REALS:
-        return Interval(None, None, (False, False))
-    if joined in _NO_VALUES:
-        return Collection("set", ())
-    return Words("undefined" if joined in _UNDEFINED else _ENDLESS.get(joined, text))
 
 
 def meaning(node: ExpressionNode) -> Value:

@@ -9,10 +9,11 @@ from rollmill.pipelines.verify.answers.expressions.algebra import UnsupportedFor
 from rollmill.pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
 from rollmill.pipelines.verify.answers.expressions.notation import clean, tokens
 from rollmill.pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
-from rollmill.pipelines.verify.answers.expressions.units import compound, turning_words
-from rollmill.pipelines.verify.answers.meaning import meaning, words
+from rollmill.pipelines.verify.answers.expressions.units import compound, known_unit, turning_words
+from rollmill.pipelines.verify.answers.meaning import meaning
 from rollmill.pipelines.verify.answers.questions.labels import equals_sign, label_and_value, without_quantifier
 from rollmill.pipelines.verify.answers.spellings import respelled
+from rollmill.pipelines.verify.answers.wordings import words
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|sc|md|normal)?|emph|mbox|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
@@ -51,6 +52,9 @@ class Reading:
     def __init__(self, text: str, *, grouping: bool = True) -> None:
         self.text = text
         self.quantity: Quantity | None = parse_quantity(text) if grouping else None
+        if self.quantity is None and "}^" in text and grouping:
+            raised = parse_quantity(_RAISED_UNIT.sub(r"{\1^\2}", text))
+            self.quantity = raised if raised is not None and known_unit(raised.unit) else None
         self._grouping = grouping
 
     @cached_property
@@ -215,4 +219,4 @@ def strip_dollars(text: str) -> str:
 def _only_words(normal: str) -> str | None:
     """The letters of a text that holds no mathematics, else None."""
     letters = re.sub(r"[\s{}.,;:'’!?()-]+", "", normal)
-    return letters.lower() if letters.isalpha() and len(letters) > 2 else None
+    return letters.lower() if letters.isalpha() and len(letters) > (2 if letters.isascii() else 1) else None

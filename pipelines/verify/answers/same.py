@@ -28,7 +28,9 @@ from rollmill.pipelines.verify.answers.equality import (
     compatible,
     multiplied_out,
     same_number,
+    sizes_agree,
     spread,
+    units_asked,
 )
 from rollmill.pipelines.verify.answers.expressions import algebra
 from rollmill.pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
@@ -171,7 +173,7 @@ class Judge:
             left, right = _in_radians(left, right), _in_radians(right, left)
             left, right = _in_all(left, right), _in_all(right, left)
         if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
-            return False
+            return self._converted(left, right)
         spreads = self._spread(left), self._spread(right)
         near = max(spreads)  # either side may be the rounded one
         if left.scale == right.scale:
@@ -184,6 +186,13 @@ class Judge:
         if results[0] is not True and as_written(left.scale, right.scale, value, self.context):
             results.append(self._formulas(left, right, near))
         return True if True in results else None if None in results else False
+
+    def _converted(self, left: Scalar, right: Scalar) -> bool | None:
+        """Plain numbers of two units of one dimension; open if the problem asks for one of these units."""
+        values = [None if side.formula is None or side.scale else side.formula.rational() for side in (left, right)]
+        if values[0] is None or values[1] is None or not sizes_agree(left.unit, right.unit, values[0], values[1]):
+            return False
+        return None if units_asked(self.context.prompt) else True
 
     def _spread(self, scalar: Scalar) -> Fraction:
         value = None if not scalar.places or scalar.formula is None else scalar.formula.rational()

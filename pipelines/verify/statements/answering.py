@@ -15,8 +15,12 @@ _HIDDEN = re.compile(
     rf"|<(\w+)\b[^>]*(?:style\s*=\s*[\"'][^\"'>]*{_HIDES}"
     r"|\s(?:hidden|aria-hidden\s*=\s*[\"']?true)\b|color\s*=\s*[\"']?(?:white|#fff)"
     r"|class\s*=\s*[\"'][^\"'>]*\b(?:hidden|sr-only|d-none))[^>]*>.*?</\2\s*>"
-    r"|(?<!\A)<(s|del|strike)>.*?(?:</\3\s*>|\Z)|<\w+\s[^<>]*=\s*[\"'][^\"'<>]*\\f?box(?:ed)?\b[^<>]*>"
+    r"|(?<!\A)<(s|del|strike)(?:\s[^<>]*)?>.*?(?:</\3\s*>|\Z)|<\w+\s[^<>]*=\s*[\"'][^\"'<>]*\\f?box(?:ed)?\b[^<>]*>"
 )
+_STRUCK_WHOLE = re.compile(
+    r"(?is)\s*<(?:(del|strike)\b[^<>]*>.*?</\1\s*>|s(?:\s[^<>]*=[^<>]*>.*?|>(?!\[INST)(?:\S[^\n]{0,80}?|\s*\\boxed[^\n]{1,80}?))</s\s*>)"
+)
+"""Struck text at the beginning; <s> there may also be a tokenizer's mark, behind which a space or a longer text stands."""
 _TAG = re.compile(r"<[A-Za-z!]")
 _LINKED = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)|(?<![\\\w])\[[^\[\]\n]*\]\([^()\n]*\\boxed\{[^{}]*\}[^()\n]*\)")
 _MARKDOWN = re.compile(
@@ -44,8 +48,12 @@ _MARKS = (
     "transparent",
     "color",
     "<s>",
-    "<del>",
-    "<strike>",
+    "<S>",
+    "<s ",
+    "<del",
+    "<DEL",
+    "<strike",
+    "<STRIKE",
     "sr-only",
     "d-none",
     "text-indent",
@@ -96,6 +104,8 @@ _MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<
 
 def answering(text: str) -> str:
     """The text up to where a chat template or a base model begins anew, without marks at its end and <<1+2=3>>."""
+    if text[:9].lstrip()[:1] == "<" and "</" in text:
+        text = _STRUCK_WHOLE.sub("", text, count=1) if _STRUCK_WHOLE.match(text) else text
     if "~~" in text:
         text = _STRUCK.sub("", text)
     if "<<" in text:

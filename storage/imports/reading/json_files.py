@@ -6,7 +6,6 @@ writes it (`orient` columns, index, list, split or table). Any other object is a
 
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -15,8 +14,18 @@ from typing import Any
 
 from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.reading.limits import MAX_ROW, Unfolded
-from rollmill.storage.imports.reading.lines import FileRow, damaged, decoded, is_damage, numbered_lines, opened
+from rollmill.storage.imports.reading.lines import (
+    DAMAGE,
+    FileRow,
+    damaged,
+    decoded,
+    is_damage,
+    not_utf8,
+    numbered_lines,
+    opened,
+)
 from rollmill.storage.imports.reading.splits import split_of
+from rollmill.storage.imports.reading.turns import is_conversation
 
 MAX_JSON = 512 << 20
 """Bytes of a JSON file that is read whole, unfolded."""
@@ -61,7 +70,7 @@ def json_document(path: Path, unfolded: Unfolded) -> Iterator[FileRow]:
                 begin = first.strip()
             whole = begin[:1] == b"[" or _LOG.match(begin) or (begin[:1] == b"{" and not _one_a_line(begin, stream))
             content = _content(path) if whole else b""
-    except (EOFError, OSError, zlib.error) as error:
+    except DAMAGE as error:
         if is_damage(path, error):
             raise damaged(path, error) from error
         raise
@@ -71,8 +80,9 @@ def json_document(path: Path, unfolded: Unfolded) -> Iterator[FileRow]:
     if len(content) > MAX_JSON:
         raise SetupError(f"{path} is larger than {MAX_JSON >> 20} MiB of JSON; write it as JSONL. Nothing was stored.")
     unfolded.add(len(content))
-    for position, item in enumerate(_items(path, content), start=1):
+    for position, value in enumerate(_items(path, content), start=1):
         fault = None
+        item = {"conversations": value} if isinstance(value, list) and is_conversation(value) else value
         if not isinstance(item, dict):
             fault = SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
         yield FileRow(f"item {position}", {"item": item} if fault else item, fault=fault)
@@ -115,6 +125,8 @@ def _items(path: Path, content: bytes) -> Iterator[Any]:
                     raise json.JSONDecodeError("Expecting value", text, at)
         if text[at + 1 :].strip():
             raise json.JSONDecodeError("Extra data", text, at + 1)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, f"byte {error.start + 1:,}", error) from error
     except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
 

@@ -54,7 +54,7 @@ def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[FileRow]]:
     if reader is None:
         raise SetupError(
             f"cannot tell the format of {path.name!r} from its suffix.",
-            choices=(*READERS, "each also with .gz, .zst or .bz2"),
+            choices=(*READERS, "each also with .gz, .zst, .bz2 or .xz"),
         )
     if not path.is_file():
         mistake = "is not a file: an import may read its file again" if path.exists() else "does not exist"

@@ -13,7 +13,7 @@ _SPLITS = {
 }
 _WORDS = re.compile(r"[^a-z0-9]+")
 _SHARD = re.compile(r"(?P<split>\w[\w.+-]*?)-\d{5,}-of-\d{5,}")  # as `datasets` names the files of a split
-_SUFFIXES = re.compile(r"(\.(jsonl|ndjson|json|parquet|arrow|feather|csv|tsv|gz|zst|bz2))+$", re.IGNORECASE)
+_SUFFIXES = re.compile(r"(\.(jsonl|ndjson|json|parquet|arrow|feather|csv|tsv|gz|zst|bz2|xz))+$", re.IGNORECASE)
 _NO_SPLIT = frozenset({"data", "part", "shard", "chunk", "rows", "file"})
 
 

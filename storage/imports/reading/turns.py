@@ -5,6 +5,7 @@ turns (from, value) and the turns of tool-using solutions (role text, code or ex
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -91,8 +92,17 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
+_HH_TURN = re.compile(r"\n\n(Human|Assistant):[ \t]?")
+
+
 def opened_conversation(value: Any) -> Any:
-    """A JSON text of turns as turns; everything else unchanged."""
+    """A text of turns, JSON or Anthropic's with "Human:" before each question, as turns; everything else unchanged."""
+    if isinstance(value, str) and value.startswith("\n\nHuman:"):
+        _, *parts = _HH_TURN.split(value)
+        turns = [
+            {"role": name.lower(), "content": text.rstrip("\n")} for name, text in zip(parts[::2], parts[1::2], strict=True)
+        ]
+        return turns if turns[-1]["content"] else turns[:-1]
     inside = parsed_cell(value)
     # A prompt may be JSON itself, such as a question about JSON: only turns are opened.
     return inside if is_conversation(inside) else value

@@ -115,13 +115,21 @@ def known_unit(words: str) -> str | None:
 
 
 _SIZES = {
-    "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3_600), "day": ("second", 86_400),
-    "week": ("second", 604_800), "inch": ("inch", 1), "foot": ("inch", 12), "yard": ("inch", 36), "mile": ("inch", 63_360),
+    "millisecond": ("millisecond", 1), "second": ("millisecond", 1_000), "minute": ("millisecond", 60_000),
+    "hour": ("millisecond", 3_600_000), "day": ("millisecond", 86_400_000), "week": ("millisecond", 604_800_000),
+    "millimeter": ("length", 10), "centimeter": ("length", 100), "decimeter": ("length", 1_000),
+    "meter": ("length", 10_000),
+    "kilometer": ("length", 10_000_000), "inch": ("length", 254), "foot": ("length", 3_048), "yard": ("length", 9_144),
+    "mile": ("length", 16_093_440),
     "ounce": ("ounce", 1), "pound": ("ounce", 16), "cent": ("cent", 1), "dollar": ("cent", 100),
-    "month": ("month", 1), "year": ("month", 12), "centimeter": ("centimeter", 1), "meter": ("centimeter", 100),
-    "kilometer": ("centimeter", 100_000),
-    "gram": ("gram", 1), "kilogram": ("gram", 1_000),
+    "month": ("month", 1), "year": ("month", 12),
+    "milligram": ("milligram", 1), "gram": ("milligram", 1_000), "kilogram": ("milligram", 1_000_000),
+    "tonne": ("milligram", 10**9), "milliliter": ("length^3", 10**6), "centiliter": ("length^3", 10**7),
+    "deciliter": ("length^3", 10**8), "liter": ("length^3", 10**9),
 }  # fmt: skip
+_PREFIXES = {"": 0, "m": -3, "k": 3, "M": 6, "G": 9, "µ": -6}
+_PREFIXED = re.compile(r"(|m|k|M|G|µ)(Pa|J|W|N|Hz|V|A|Wh|eV|B)")
+"""Units that only prefixes convert; a mega is no milli, so capitals count."""
 _LAYOUT = re.compile(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}|\\[,;: ]|~|[$*]")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)\.?(?:\s*,?\s*(?:and\s+)?(?=\d)|\s*\.?\s*\Z)")
 
@@ -148,6 +156,26 @@ def compound(text: str) -> tuple[Fraction, str] | None:
 def kind_of_unit(unit: str) -> tuple[str, int] | None:
     """(smallest unit of its kind, how many of those it is) of a unit; None for one that is not known."""
     return _SIZES.get(known_unit(unit) or "")
+
+
+@lru_cache(maxsize=4_096)
+def size_of_unit(unit: str) -> tuple[str, Fraction] | None:
+    """(dimension, size) of a unit, cm^2 and km per hour included: two of one dimension convert into each other."""
+    name = known_unit(unit) or unit.strip()
+    prefixed = _PREFIXED.fullmatch(name)
+    if prefixed is not None:
+        return prefixed[2], Fraction(10) ** _PREFIXES[prefixed[1]]
+    above, per, below = name.partition(" per ")
+    if per:
+        sizes = size_of_unit(above), size_of_unit(below)
+        first, second = sizes
+        return None if first is None or second is None else (f"{first[0]} per {second[0]}", first[1] / second[1])
+    power, _, rest = name.partition(" ")
+    exponent = {"square": 2, "cubic": 3}.get(power, 1)
+    size = _SIZES.get(rest if exponent > 1 else name)
+    if size is None:
+        return None
+    return size[0] if exponent == 1 else f"{size[0]}^{exponent}", Fraction(size[1]) ** exponent
 
 
 def in_unit(unit: str, base: str) -> int | None:

@@ -19,13 +19,15 @@ _LABEL = re.compile(
     rf"(?:{_OPERATORS}).{{0,120}}"
     rf"|[PE]{_SCRIPTS}{_ARGUMENT}|[A-Za-z]'+{_SCRIPTS}(?:{_ARGUMENT})?|[A-Za-z]\^\{{?\(\d\)\}}?{_ARGUMENT}"
     rf"|[fghFGHTS]\s*\^\s*\{{?-1\}}?{_ARGUMENT}|[fghA-Z]{_SCRIPTS}{_ARGUMENT}|\(\s*[a-zA-Z]\s*(?:\\circ|\\cdot|[∘+*/·-])\s*[a-zA-Z]\s*\){_ARGUMENT}"
+    rf"|[a-z]\s*(?:\\circ(?![A-Za-z])|∘)\s*[a-z]\s*{_ARGUMENT}"
     r"|[A-Z]\s*\^\s*\{?(?:-1|T|\\top|\*)\}?|\\frac\s*\{\s*(?:d|\\partial)[^{}]*\}\s*\{\s*(?:d|\\partial)[^{}]*\}.{0,40}"
     r"|D_?\{?[a-z]\}?\s*\(?[a-zA-Z].{0,20}|\\(?:sigma|chi)\s*\^\s*\{?2\}?|\[[A-Z]\s*:\s*[A-Z]\]|[A-Za-z]\s*\^\s*\{?\s*\*\s*\}?"
     r"|[A-Za-z]_(?:\{[^{}=]{1,30}\}|\\[a-z]+)|\\(?:log|ln)\s*(?:_\s*\{?\d+\}?)?\s*[({]?\s*\d+\s*[)}]?"
     r"|d[a-z]\s*/\s*d[a-z]|[Δ∠△∫∑∏∇‖].{0,80}|\\\|.{1,40}\\\||\[[A-Z]{3,6}\]|\\begin\s*\{[vV]matrix\}.{1,200}\\end\s*\{[vV]matrix\}|m\s*\\angle.{0,40}"
 )
 _ARITHMETIC = re.compile(r"[-+*/·×÷<>]|\\(?:cdot|times|div|pm|le|ge|leq|geq|ne|neq)(?![A-Za-z])")
-_NESTED = re.compile(r"\([^()]*\)|\{[^{}]*\}|\[[^\[\]]*\]|\|[^|]*\|")
+_SIDES = re.compile(r"\\(?:left|right)(?=\s*\\[lr](?:floor|ceil|vert|Vert|angle))")
+_NESTED = re.compile(r"\\lfloor.*?\\rfloor|\\lceil.*?\\rceil|\([^()]*\)|\{[^{}]*\}|\[[^\[\]]*\]|\|[^|]*\|")
 _BOUND = re.compile(r"\s*(?:\\(?:int|iint|oint|sum|prod|lim|max|min|sup|inf|frac|begin)(?![A-Za-z])|[∫∑∏])")
 _SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle)(?![A-Za-z])|\\[,;:! ]|[\s$]|\\[()\[\]]")
 _ONLY = re.compile(
@@ -69,7 +71,7 @@ def label_and_value(text: str) -> tuple[str, str] | None:
     place = equals_sign(text)
     if place is None:
         return None
-    left, right = text[:place].strip(" $"), text[place + 1 :].strip()
+    left, right = _SIDES.sub("", text[:place]).strip(" $"), text[place + 1 :].strip()
     label = _LABEL.fullmatch(left)
     if (
         label is None

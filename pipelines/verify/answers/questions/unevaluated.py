@@ -25,6 +25,7 @@ _RATHER = re.compile(
     r"(?i)\b(?:simplify|reduce|simplest form|lowest terms|simplified|rationali[sz]e|convert|rewrite"
     r"|as an? (?:\w+ ){0,3}(?:fraction|percent(?:age)?|decimal|mixed number|integer|power|product))\b"
 )
+_EXPAND = re.compile(r"(?i)\b(?:expand|multiply out)\b")
 _MOST_FORMULAS = 60
 
 
@@ -42,7 +43,8 @@ def is_unevaluated(reference: str, answer: str, prompt: str) -> bool:
     reference, answer = _right_side(reference), _right_side(answer)
     given, is_open = _tree(answer), _OPEN.search(answer) is not None
     left_undone = given is not None and _leaves_arithmetic(given, "+" in answer)
-    shown = given is not None and _is_shown(given, prompt)
+    copied = _EXPAND.search(prompt) is not None and "".join(answer.strip(" $.").split()) in "".join(prompt.split())
+    shown = given is not None and (_is_shown(given, prompt) or (copied and given.op in ("*", "^")))
     if not (is_open or left_undone or shown):
         return False  # most answers, whatever their reference is
     left = _tree(reference)

@@ -86,7 +86,7 @@ def test_turns_are_judged_by_the_last(verifier: MathVerifier) -> None:
 
 
 def test_the_version_names_policy_and_libraries(verifier: MathVerifier) -> None:
-    policy = ("strict.4", "order.by_problem", "percent.asked", "brackets.kept", "units.known")
+    policy = ("strict.5", "order.by_problem", "percent.asked", "brackets.kept", "units.known")
     for part in (*policy, "math-verify-", "sympy-", "latex2sympy2-"):
         assert part in verifier.version
 

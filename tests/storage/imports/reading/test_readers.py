@@ -158,9 +158,14 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
         (
             "a.jsonl",
             b'{"a": 1}\n{"a": "\xe9"}\n',
-            "FILE, line 2: byte 0xe9 at position 8 is not UTF-8; nothing was stored.",
+            "FILE, line 2: byte 0xe9 at position 8 is not UTF-8; nothing was stored. "
+            "Next: iconv -f CP1252 -t UTF-8 FILE > a-utf8.jsonl",
         ),
-        ("a.jsonl", '{"a": 1}\n'.encode("utf-16"), "FILE is UTF-16; save it as UTF-8. Nothing was stored."),
+        (
+            "a.jsonl",
+            '{"a": 1}\n'.encode("utf-16"),
+            "FILE is UTF-16; save it as UTF-8. Nothing was stored. Next: iconv -f UTF-16 -t UTF-8 FILE > a-utf8.jsonl",
+        ),
         ("a.csv", "a,b\n1,2\n3\n", "FILE, line 3 has 1 cells where the header has 2; nothing was stored."),
         ("a.csv", 'a,b\n1,"2\n', "FILE, line 2: unexpected end of data; nothing was stored."),
         ("a.csv", "a,a\n1,2\n", "FILE has two columns called 'a'."),
@@ -169,7 +174,7 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
             "a.txt",
             "x",
             "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .feather, "
-            ".csv, .tsv, .eval, each also with .gz, .zst or .bz2.",
+            ".csv, .tsv, .eval, each also with .gz, .zst, .bz2 or .xz.",
         ),
     ],
 )
