@@ -9,16 +9,20 @@ from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
+from threading import get_ident
 from types import ModuleType
 
 LATE = frozenset({"altair", "scipy.stats"})
 
 
 class _Finder(MetaPathFinder):
-    """The finder of LATE. Any other module is left to the next finder."""
+    """The finder of LATE in the thread that makes it. Anything else is left to the next finder."""
+
+    def __init__(self) -> None:
+        self._thread = get_ident()
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path, target) if name in LATE else None
+        spec = PathFinder.find_spec(name, path, target) if name in LATE and get_ident() == self._thread else None
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
         return spec
