@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
 from rollmill.ground.errors import SetupError
+from rollmill.pipelines.gate.late import late_modules
 from rollmill.pipelines.gate.suite import GateMeasurements
 from rollmill.pipelines.gate.tables import ROW_ID
 
@@ -92,7 +93,7 @@ def quiet() -> "Iterator[Any]":
     """The library, with its analytics, progress bars, warnings and chatter off."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show it
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), late_modules():
         warnings.simplefilter("ignore")  # of the library's own making; ours stay errors in tests
         import great_expectations as gx
 

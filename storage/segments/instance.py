@@ -70,7 +70,7 @@ def without_cache(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyCo
 
 
 def shared_cursor() -> "duckdb.DuckDBPyConnection":
-    """A separate connection to the instance kept by this process; its user must not create, set or attach anything."""
+    """A separate connection to the instance kept by this process; its user must not create or set anything there."""
     with _LOCK:
         if os.getpid() not in _KEPT:
             _KEPT[os.getpid()] = without_cache(instance())
@@ -78,6 +78,9 @@ def shared_cursor() -> "duckdb.DuckDBPyConnection":
 
 
 def _lock(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
+    connection.execute(
+        "SET catalog_error_max_schemas = 0"
+    )  # to suggest a name for one that is absent takes longer than to look
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

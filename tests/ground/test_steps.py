@@ -109,7 +109,7 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
         connection.execute("DROP TABLE manifest")
         connection.execute("ALTER TABLE decisions RENAME step TO arm")
         assert from_table("decisions", read_table(connection, "decisions"))[0].step == "strong"
-        add_manifest_and_views(connection, {"name": "toy"})
+        add_manifest_and_views(connection, {"name": "toy"}, ["arm"], sent=False)
         assert connection.sql("SELECT step FROM kept").fetchall() == [("strong",)]
     (tmp_path / "shards").mkdir()
     old = flat_shard(tmp_path, arms("decisions", replace(DECISION, step="strong", completion_id="b")))

@@ -19,10 +19,10 @@ from rollmill.ground.errors import explained, refusal
 from rollmill.ground.files import ensure_lines, write_text
 from rollmill.storage.artifacts.layout import DATABASE, KEPT_FILES, LISTING, kept_file, kept_files
 from rollmill.storage.dvc import repository
-from rollmill.storage.segments.instance import ATTACHED, instance
-from rollmill.storage.segments.views import quoted
+from rollmill.storage.segments.instance import instance, shared_cursor
+from rollmill.storage.segments.views import quoted, quoted_name
 from rollmill.storage.versions.content.shard_listing import read_listing
-from rollmill.storage.versions.content.shard_views import add_views
+from rollmill.storage.versions.content.shard_views import add_views, kept_rows
 
 _FORMAT = "v1.4.0"
 """Of the oldest DuckDB that opens the database."""
@@ -62,12 +62,12 @@ def write_kept(folder: Path, manifest: Mapping[str, Any]) -> None:
         largest = max((shard["bytes"] for shard in shards), default=0)
         connection.execute("set threads = 4")  # each sorts and joins in memory of its own
         connection.execute(f"set memory_limit = '{_MEMORY + _COPIES * largest}B'")
-        add_views(connection, folder, manifest)
+        kept = kept_rows(folder)
         for name, values in groups.items():
             path = folder / kept_file(name, groups)
             temporary = path.with_name(f".{path.name}.tmp")
             chosen = "true" if splits is None else f"coalesce(split, '') in ({', '.join(map(quoted, values)) or 'null'})"
-            rows = connection.sql(_KEPT.format(chosen=chosen))
+            rows = connection.sql(kept + _KEPT.format(chosen=chosen))
             _write_groups(rows.to_arrow_reader(_ROWS), temporary)
             temporary.replace(path)
 
@@ -91,12 +91,16 @@ def write_database(folder: Path, manifest: Mapping[str, Any]) -> None:
     # Of a killed command, or planted: DuckDB reads a log beside a database as changes of it.
     for left in (temporary.name, f"{temporary.name}.wal", f"{DATABASE}.wal"):
         (place / left).unlink(missing_ok=True)
-    with instance() as connection:
+    name = quoted_name(str(temporary))  # no other thread's
+    with shared_cursor() as connection:
         options = f"storage_version '{_FORMAT}', block_size {_BLOCK}"
-        connection.execute(f"attach {quoted(str(temporary))} as {ATTACHED} ({options})")
-        connection.execute(f"use {ATTACHED}")
-        add_views(connection, place, manifest)
-        connection.execute(f"checkpoint {ATTACHED}")
+        connection.execute(f"attach {quoted(str(temporary))} as {name} ({options})")
+        try:
+            connection.execute(f"use {name}")
+            add_views(connection, place, manifest)
+            connection.execute(f"checkpoint {name}")
+        finally:
+            connection.execute(f"use memory; detach {name}")
     temporary.replace(place / DATABASE)
 
 

@@ -22,7 +22,9 @@ COLUMN = "prompt_is_messages"
 _PLACE = list(COLUMNS["problems"]).index("prompt")
 # JSON of a text begins with a quote, JSON of messages with a bracket.
 _IS_TEXT = """starts_with(prompt, '"')"""
-SHOWN = f"* REPLACE (CASE WHEN {_IS_TEXT} THEN prompt ->> '$' ELSE prompt END AS prompt), NOT {_IS_TEXT} AS {COLUMN}"
+FROM_JSON = {"prompt": f"CASE WHEN {_IS_TEXT} THEN prompt ->> '$' ELSE prompt END", COLUMN: f"NOT {_IS_TEXT}"}
+"""SQL of the two columns of a prompt stored as JSON."""
+SHOWN = f"* REPLACE ({FROM_JSON['prompt']} AS prompt), {FROM_JSON[COLUMN]} AS {COLUMN}"
 """SQL columns of problems, with prompts stored as JSON made plain."""
 _JSON = f"* EXCLUDE ({COLUMN}) REPLACE (CASE WHEN {COLUMN} THEN prompt ELSE CAST(to_json(prompt) AS VARCHAR) END AS prompt)"
 

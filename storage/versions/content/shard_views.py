@@ -4,8 +4,7 @@ The columns of a file are known from its own description, as older versions lack
 """
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,27 @@ from rollmill.storage.versions.content.catalogue import (
     OPTIONAL,
     TABLE_NAMES,
     TABLES,
-    has_table,
-    joined_view,
+    column_types,
+    joined_rows,
     require_types,
 )
-from rollmill.storage.versions.content.prompts import COLUMN, SHOWN, no_shown_rows, shown_columns
+from rollmill.storage.versions.content.prompts import COLUMN, FROM_JSON, no_shown_rows, shown_columns
 from rollmill.storage.versions.content.shard_listing import names_of, read_listing, require_readable
+from rollmill.storage.versions.content.shard_types import Types, stored_types
 
 
-def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:
-    """Add the table `manifest` and the views `joined` and `kept` over existing tables (or views) of the rows."""
-    rows = [(key, canonical_json(manifest[key])) for key in sorted(manifest)]
+def add_manifest_and_views(
+    connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], decided: Collection[str], *, sent: bool
+) -> None:
+    """Add the table `manifest` and the views `joined` and `kept` over existing tables (or views) of the rows.
+
+    `decided`: the columns of decisions; `sent`: the version has the prompts as sent.
+    """
+    pairs = [text for key in sorted(manifest) for text in (key, canonical_json(manifest[key]))]
     connection.execute("create table manifest (key varchar primary key, value varchar)")
-    connection.executemany("insert into manifest values (?, ?)", rows)
-    stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    sent = has_table(connection, "prompts") and has_table(connection, "sent")
-    connection.execute(joined_view(stored, sent=sent))
-    connection.execute(KEPT)
+    connection.execute(f"insert into manifest values {', '.join(['(?, ?)'] * len(manifest))}", pairs)  # noqa: S608
+    for name, rows in (("joined", joined_rows({*decided}, sent=sent)), ("kept", KEPT)):
+        connection.execute(f"create view {name} as {rows}")
 
 
 def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -52,16 +55,28 @@ def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPy
 
 def add_views(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Add the tables of a version as views of its shards, and what `add_manifest_and_views` adds."""
+    tables = table_rows(folder)
+    for name, rows in tables.items():
+        connection.execute(f"create view {name} as {rows}")
+    add_manifest_and_views(connection, manifest, shown_columns("decisions"), sent={"prompts", "sent"} <= tables.keys())
+
+
+def table_rows(folder: Path) -> dict[str, str]:
+    """SELECT of the rows of each table of a version, from its shards; FoundWanting for one with another column."""
     listing = read_listing(folder) or {}
-    for kind in TABLES:
-        if kind in OPTIONAL and kind not in listing:
-            continue
-        rows = _scan(kind, folder, [(listing[kind], "true")], connection)  # names missing files
-        for name in itertools.chain(*map(names_of, listing[kind])):
-            path = folder / FOLDER / name
-            require_types(stored_types([path], connection), path, kind, folder.name, f"rm -r {folder}")
-        connection.execute(f"create view {TABLE_NAMES[kind]} as {rows}")
-    add_manifest_and_views(connection, manifest)
+    kinds = [kind for kind in TABLES if kind not in OPTIONAL or kind in listing]
+    known = stored_types(_paths(folder, list(itertools.chain(*(listing[kind] for kind in kinds)))))
+    for kind in kinds:
+        for path in _paths(folder, listing[kind]):
+            require_types(known[path], path, kind, folder.name, f"rm -r {folder}")
+    return {TABLE_NAMES[kind]: _scan(kind, folder, [(listing[kind], "true")]) for kind in kinds}
+
+
+def kept_rows(folder: Path) -> str:
+    """WITH of the tables of a version and of the views `joined` and `kept`, for a SELECT after it, bound once."""
+    tables = table_rows(folder)
+    joined = joined_rows({*shown_columns("decisions")}, sent={"prompts", "sent"} <= tables.keys())
+    return "with " + ", ".join(f"{name} as ({rows})" for name, rows in {**tables, "joined": joined, "kept": KEPT}.items())
 
 
 Near = tuple[Collection[tuple[str, str]], str]
@@ -90,66 +105,51 @@ def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, An
     return shard, first, last
 
 
-def _scan(
-    kind: Kind,
-    folder: Path,
-    parts: Sequence[tuple[list[dict[str, Any]], str]],
-    connection: duckdb.DuckDBPyConnection | None = None,
-    *,
-    filename: bool = False,
-) -> str:
-    """SELECT over shards; without shards, no rows with the right columns; columns missing in old shards are null.
-
-    `connection`: reads the descriptions of the files, by default one of its own.
-    """
-    extra = ", filename" if filename else ""
-    nothing = no_shown_rows(kind)
-    selects = [nothing if not filename else f"select *, '' as filename from ({nothing})"]  # noqa: S608
-    for shards, condition in parts:
-        whole = [folder / FOLDER / shard["file"] for shard in shards if "beside" not in shard]
-        missing = [path for shard in shards for name in names_of(shard) if not (path := folder / FOLDER / name).exists()]
-        if missing:
-            raise SetupError(
-                f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
-                next_command=f"rollmill dataset pull {folder.parent.name}@{folder.name}",
-            )
-        sources = [_joined(folder, shard, filename=filename) for shard in shards if "beside" in shard]
-        if whole:
-            sources.append(
-                f"select {_all_columns(kind, whole, connection)} from read_parquet({files(list(map(str, whole)))}, "  # noqa: S608
-                f"hive_partitioning=false, filename={str(filename).lower()}, union_by_name={str(len(whole) > 1).lower()})"
-            )
-        selects += [f"select * from ({source}) where {condition}" for source in sources]  # noqa: S608
-    names = ", ".join(f'"{name}"' for name in shown_columns(kind))
-    return f"select {names}{extra} from ({' union all by name '.join(selects)})"  # noqa: S608
+def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], str]], *, filename: bool = False) -> str:
+    """SELECT over shards; without shards, no rows with the right columns; columns missing in old shards are null."""
+    known = stored_types(_paths(folder, list(itertools.chain(*(shards for shards, _ in parts)))))
+    selects = [
+        f"select * from ({source}) where {condition}"  # noqa: S608
+        for shards, condition in parts
+        for source in _sources(kind, [_paths(folder, [shard]) for shard in shards], known, filename=filename)
+    ]
+    if selects:
+        return " union all ".join(selects)
+    nothing, names = no_shown_rows(kind), ", ".join(f'"{name}"' for name in shown_columns(kind))
+    return f"select {names}{', null::varchar as filename' if filename else ''} from ({nothing})"  # noqa: S608
 
 
-def _joined(folder: Path, shard: Mapping[str, Any], *, filename: bool) -> str:
-    """SELECT of the rows of a shard of two files, by their numbers."""
-    first, second = (
-        f"read_parquet({files([str(folder / FOLDER / name)])}, hive_partitioning=false, file_row_number=true, "
-        f"filename={str(asked).lower()})"
-        for name, asked in zip(names_of(shard), (filename, False), strict=True)
-    )
-    return f"select * exclude (file_row_number) from {first} a join {second} b using (file_row_number)"  # noqa: S608
+def _sources(kind: Kind, shards: Sequence[list[Path]], known: Types, *, filename: bool) -> Iterator[str]:
+    """SELECTs of the rows of shards, in order: DuckDB opens only the first of files with equal columns to know them."""
+    extra = ", a.filename" if filename else ""
+    told = f"hive_partitioning=false, filename={str(filename).lower()}"
+    for columns, equal in itertools.groupby(shards, lambda paths: [known[path] for path in paths]):
+        chosen = f"select {_columns(kind, {*itertools.chain(*columns)})}{extra} from"
+        if len(columns) == 1:
+            yield f"{chosen} read_parquet({files([str(path) for (path,) in equal])}, {told}) a"
+            continue
+        for first, second in equal:  # joined by the numbers of their rows
+            a = f"read_parquet({files([str(first)])}, file_row_number=true, {told})"
+            b = f"read_parquet({files([str(second)])}, file_row_number=true, hive_partitioning=false)"
+            yield f"{chosen} {a} a join {b} b using (file_row_number)"
 
 
-def _all_columns(kind: Kind, paths: Sequence[Path], connection: duckdb.DuckDBPyConnection | None) -> str:
-    """Columns of shards, with today's name of the step column and today's form of the prompt."""
-    if kind not in ("problems", "decisions"):
-        return "*"
-    stored = stored_types(paths, connection)
-    if kind == "problems":
-        return "*" if COLUMN in stored else SHOWN
-    if OLD_COLUMN not in stored:
-        return "*"
-    both = f"* exclude ({OLD_COLUMN}) replace (coalesce(step, {OLD_COLUMN}) as step)"
-    return both if "step" in stored else f"* rename ({OLD_COLUMN} as step)"
+def _columns(kind: Kind, stored: Collection[str]) -> str:
+    """Columns of a kind from shards with these, with today's name of the step column and today's form of the prompt."""
+    made = dict(FROM_JSON) if kind == "problems" and COLUMN not in stored else {}
+    if OLD_COLUMN in stored:
+        made["step"] = f"coalesce(step, {OLD_COLUMN})" if "step" in stored else OLD_COLUMN
+    made = {**{name: f'"{name}"' for name in stored}, **made}
+    types = column_types(kind)
+    return ", ".join(f'{made.get(name, f"cast(null as {types[name]})")} as "{name}"' for name in shown_columns(kind))
 
 
-def stored_types(paths: Sequence[Path], connection: duckdb.DuckDBPyConnection | None = None) -> dict[str, str]:
-    """DuckDB's type of each column of these Parquet files, read through a connection of its own unless one is given."""
-    rows = f"read_parquet({files(list(map(str, paths)))}, hive_partitioning=false, union_by_name=true)"
-    with ExitStack() as stack:
-        reader = connection or stack.enter_context(closed(within={path.parent for path in paths}))
-        return {name: sql_type for name, sql_type, *_ in reader.execute(f"describe select * from {rows}").fetchall()}  # noqa: S608
+def _paths(folder: Path, shards: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """The files of shards; SetupError if one is missing."""
+    paths = [folder / FOLDER / name for shard in shards for name in names_of(shard)]
+    if missing := [path for path in paths if not path.exists()]:
+        raise SetupError(
+            f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
+            next_command=f"rollmill dataset pull {folder.parent.name}@{folder.name}",
+        )
+    return paths

@@ -35,7 +35,8 @@ from rollmill.storage.segments.table_file import TableFile
 from rollmill.storage.versions.content.catalogue import KEYS, OPTIONAL, TABLE_NAMES, has_table
 from rollmill.storage.versions.content.prompts import COLUMN, shown, shown_columns, with_json_prompts
 from rollmill.storage.versions.content.shard_listing import Listing, most_bytes, names_of, read_listing
-from rollmill.storage.versions.content.shard_views import scan_near, stored_types
+from rollmill.storage.versions.content.shard_types import stored_types
+from rollmill.storage.versions.content.shard_views import scan_near
 from rollmill.storage.versions.content.snapshot import Snapshot, in_key_order, sorted_by_key
 
 SELECTED = ["run", "selector", "version", "kept", "reason"]
@@ -118,7 +119,7 @@ def _may_be_taken(kind: Kind, folder: Path, shard: Mapping[str, Any]) -> bool:
     paths = [folder / FOLDER / name for name in names_of(shard)]
     whole = all(path.is_file() and digest(path, most=most_bytes(shard)) == path.stem for path in paths)
     path = paths[0]
-    return whole and (kind != "problems" or COLUMN in stored_types([path]))
+    return whole and (kind != "problems" or COLUMN in stored_types([path])[path])
 
 
 def _with_nearby_rows(

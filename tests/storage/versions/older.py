@@ -71,7 +71,8 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any], 
         for kind, table in snapshot.written():
             connection.register("incoming", shown(kind, sorted_by_key(kind, table.select(table.column_names))))
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")
-        add_manifest_and_views(connection, manifest)
+        tables = {kind for kind, _ in snapshot.written()}
+        add_manifest_and_views(connection, manifest, snapshot.decisions.column_names, sent={"sent", "prompts"} <= tables)
         connection.execute("checkpoint dataset")
 
 
