@@ -34,7 +34,7 @@ run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
 test: $(VENV)/.dev ## the core tests
 	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)
 
-test-integration: $(VENV)/.dev ## whole commands, runs, suites and pages of the dashboard, in the process of the test
+test-integration: $(VENV)/.dev ## whole commands, runs, gates, versions, exports and pages of the dashboard, in the process of the test
 	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(PART) $(SPREAD)
 
 check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and its links

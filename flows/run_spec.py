@@ -11,11 +11,11 @@ from rollmill.flows.problems import RecipeProblems
 from rollmill.flows.ray_cluster import on_ray
 from rollmill.flows.recipe.load import LoadedRecipe
 from rollmill.flows.recipe.methods import MethodSpec
+from rollmill.flows.rounds.spec import redrawn
 from rollmill.flows.session import Session, with_places
 from rollmill.flows.taken_imports import digest_of_imports, imports_taken
 from rollmill.flows.worked_examples import Examples
 from rollmill.ground.ids import canonical_json
-from rollmill.ground.streams import redrawn
 from rollmill.roles.engine_roles import DrawsSideBySide
 from rollmill.roles.protocols import ReadsVotes
 

@@ -14,7 +14,6 @@ from rollmill.flows.sampling.control import QueueLimits
 from rollmill.flows.sampling.steps import Step
 from rollmill.ground.errors import SetupError
 from rollmill.ground.records import STREAMS, Problem, Prompt, Stream
-from rollmill.ground.streams import is_stream
 from rollmill.pipelines.generate.decoders.decoder import by_weight
 from rollmill.pipelines.generate.prices import Prices
 from rollmill.pipelines.verify.acceptance import PLAIN, Policy
@@ -186,3 +185,14 @@ class RunSpec:
     @cached_property
     def _problems_by_id(self) -> dict[str, Problem]:
         return {problem.id: problem for problem in self.problems}
+
+
+def redrawn(stream: Stream, number: int) -> Stream:
+    """The stream of the `number`-th redraw of a stream; 0 is the stream itself."""
+    return f"{stream}-{number}" if number else stream
+
+
+def is_stream(name: str) -> bool:
+    """True for the name of a stream."""
+    stream, dash, number = name.partition("-")
+    return stream in STREAMS and (not dash or (number.isascii() and number.isdigit() and number[0] != "0"))

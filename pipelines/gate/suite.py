@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,8 @@ def of_bounds(bounds: GateBounds, **known: Any) -> list[Entry]:
     Known of the rows: `chain`, the verifiers in words; `drawn`, the planned rollouts; `size`, the number of evaluation
     problems; `before`, the content hash of the version before; `several`, whether enough prompts were drawn several times.
     """
-    from jinja2 import Environment, StrictUndefined
-
     shares = sorted(bounds.level_shares.items())
-    environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 (YAML)
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    template = Path(__file__).with_name("default.yaml.j2").read_text(encoding="utf-8")
-    text = environment.from_string(template).render(
+    text = _template().render(
         bounds=bounds,
         floor=bounds.contamination,
         columns=COLUMNS,
@@ -91,8 +87,18 @@ def of_bounds(bounds: GateBounds, **known: Any) -> list[Entry]:
         levels=", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in shares),
         **known,
     )
-    entries: list[Entry] = yaml.safe_load(text)
+    entries: list[Entry] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
     return entries
+
+
+@cache
+def _template() -> Any:
+    """The template of the gate's own suite."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 (YAML)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    return environment.from_string(Path(__file__).with_name("default.yaml.j2").read_text(encoding="utf-8"))
 
 
 def columns_of(suite: Sequence[Entry]) -> set[str]:

@@ -7,7 +7,7 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 from dataclasses import dataclass
 from typing import Any
 
-from rollmill.ground.chat import chat_turns
+from rollmill.ground.formats.chat_turns import chat_turns
 from rollmill.ground.formats.prompt_template import BETWEEN, PLACE, fill_template, plain_text
 from rollmill.ground.records import Message, Problem, Prompt
 from rollmill.pipelines.generate.example_choice import Example, ExampleChoice

@@ -42,7 +42,7 @@ class Message:
     content: str
     kind: Literal["text", "code", "execution", "tool_call", "tool_result", "prefix", "option"] = "text"
     name: str | None = None
-    call_id: str | None = None
+    call_id: str | None = field(default=None, repr=False)  # texts of prompts are made from what is shown
 
 
 Prompt = str | tuple[Message, ...]

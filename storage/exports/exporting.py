@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +17,7 @@ from rollmill.ground.ids import digest128
 from rollmill.storage.exports import EXPORTS
 from rollmill.storage.exports.mix import Member, Mix, MixPart
 from rollmill.storage.exports.thread_rows import PLANNED, STORED
-from rollmill.storage.exports.tool_calls import has_calls, with_offered
-from rollmill.storage.exports.write import Export, ExportFile, Row, export_rows, with_tools
+from rollmill.storage.exports.write import TOOLS, Export, ExportFile, Row, export_rows, with_tools
 from rollmill.storage.segments.schema import SCHEMAS
 from rollmill.storage.versions.content.prompts import json_problems
 from rollmill.storage.versions.read import open_version, reading
@@ -41,6 +40,14 @@ class LaterRows:
 
 
 _NOTHING = LaterRows()
+_ANY = """select exists (select 1 from rollouts where contains(messages, '"kind":"tool_'))
+    or exists (select 1 from problems where contains(prompt::varchar, '"kind":"tool_'))"""
+# An import keeps the column with the completion, or with the problem where that has a file of its own.
+_OFFERED = """
+select d.completion_id, d.problem_id, coalesce(r.meta::json -> '$.tools', p.meta::json -> '$.tools')::varchar as offered
+from decisions d join rollouts r on r.id = d.completion_id join problems p on p.id = d.problem_id
+where contains(r.meta::varchar, '"tools"') or contains(p.meta::varchar, '"tools"')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +177,12 @@ def _write(
 ) -> ExportFile:
     clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
     read = chosen.connections if isinstance(chosen, Mix) else [connection]
-    calls = has_calls(read)
+    calls = _has_calls(read)
     schema = with_tools(chosen.schema) if calls else chosen.schema
 
     def side(*, inside: bool) -> Iterator[Row]:
         rows = _side(chosen.rows(connection), clusters, inside=inside)
-        return with_offered(rows, read) if calls else rows
+        return _with_offered(rows, read) if calls else rows
 
     written = export_rows(side(inside=False), schema, out)
     # Complete after the rows of one side: each pass goes through all rows, and counts anew.
@@ -201,3 +208,20 @@ def _side(rows: Iterator[Row], clusters: frozenset[str], *, inside: bool) -> Ite
     if not clusters and not inside:
         return rows
     return (row for row in rows if (_cluster(row) in clusters) == inside)
+
+
+def _has_calls(connections: Iterable[duckdb.DuckDBPyConnection]) -> bool:
+    """True if a turn of one of these versions calls a tool, or is the result of a call."""
+    return any(connection.execute(_ANY).fetchall()[0][0] for connection in connections)
+
+
+def _with_offered(rows: Iterator[Row], connections: Sequence[duckdb.DuckDBPyConnection]) -> Iterator[Row]:
+    """The rows with the tools of their completion, as JSON text; a row of several completions has those of its problem."""
+    texts: dict[str, str] = {}
+    known: dict[str, str | None] = {}
+    for connection in connections:
+        for completion, problem, offered in connection.execute(_OFFERED).fetchall():
+            text = None if offered is None else texts.setdefault(offered, offered)
+            known |= {completion: text, problem: known.get(problem) or text}
+    for row in rows:
+        yield row | {TOOLS: known.get(str(row.get("id"))) or known.get(str(row.get("problem_id")))}

@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from rollmill.ground.chat import chat_turns
 from rollmill.ground.errors import SetupError
+from rollmill.ground.formats.chat_turns import chat_turns
 from rollmill.ground.recipe_steps import recorded_steps
 from rollmill.ground.records import Message
 from rollmill.ground.replies.special_tokens import without_special_tokens

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollmill.flows.rounds.spec import is_stream, redrawn
 from rollmill.ground.ids import Digests, ListDigest, digest128, seed_of
 from rollmill.ground.records import Origin, Problem, Sampling, completion_id, requests_for
-from rollmill.ground.streams import is_stream, redrawn
 
 VALUES = st.none() | st.integers(-(2**63), 2**63) | st.text() | st.lists(st.text(max_size=3), max_size=2)
 

@@ -7,6 +7,8 @@ import pytest
 
 from rollmill.pipelines.gate.engine import quiet
 
+pytestmark = pytest.mark.integration
+
 PROMPTS = [f"Ann has {n} apples and buys {n + 7} more at the market before lunch. How many has she now?" for n in range(40)]
 HELD_OUT = [{"prompt": PROMPTS[3], "reference": "13"}]
 

@@ -12,6 +12,8 @@ from rollmill.pipelines.contamination import RecallFloor
 from rollmill.pipelines.gate import Check, Gate, GateResult, render_report
 from rollmill.stats import total_variation
 
+pytestmark = pytest.mark.integration
+
 NAMES = [
     "schema",
     "nulls",

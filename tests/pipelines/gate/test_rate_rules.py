@@ -6,6 +6,8 @@ import pytest
 
 from rollmill.pipelines.gate import Gate, GateBounds
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(
     ("bounds", "outside"),

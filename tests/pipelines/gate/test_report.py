@@ -4,7 +4,11 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
+
 from rollmill.pipelines.gate import Check, Gate, GateResult, render_report
+
+pytestmark = pytest.mark.integration
 
 EVIL = '<script>alert("1")</script><img src=//evil.example/x onerror=alert(1)>'
 

@@ -13,6 +13,8 @@ from rollmill.pipelines.gate.engine import quiet
 from rollmill.pipelines.gate.suite import OURS
 from rollmill.pipelines.gate.suite_file import checked, read_suite
 
+pytestmark = pytest.mark.integration
+
 LENGTHS = {
     "table": "kept",
     "type": "expect_column_value_lengths_to_be_between",

@@ -6,6 +6,8 @@ import pytest
 
 from rollmill.pipelines.gate import Gate
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(("several", "alike", "most", "passed"), [
     (7, 7, 0.95, None), (20, 20, 0.95, False), (20, 19, 0.95, True), (20, 11, 0.5, False), (8, 8, 1.0, True),

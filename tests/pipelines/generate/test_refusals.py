@@ -142,7 +142,7 @@ def test_nothing_is_sent_where_a_server_of_ours_has_ended() -> None:
     """Another process may have its port by now: it gets neither the prompt nor the key."""
     with Serving() as server:
         own = Server(server.url, key="secret", ours=lambda: False)
-        made = closing(OpenAI(model="toy", http=HttpSettings((own,), attempts=1)))
+        made = closing(OpenAI(model="toy", http=HttpSettings((own,), attempts=1, patience=0.2)))
         with made as asked, pytest.raises(RollmillError, match="has ended"):
             list(asked.generate(requests(asked, 1, 1)))
         assert server.bodies == []

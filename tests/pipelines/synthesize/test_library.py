@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ SKILLS = [
 ]
 
 
+@cache
 def instances(name: str, level: int) -> list[tuple[Params, list[str], Solution]]:
     template = TEMPLATES[name]()
     made = []

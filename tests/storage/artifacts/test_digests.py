@@ -20,6 +20,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import HARD, build, forget_digests
 from tests.storage.versions.older import Layout, one_file, put_as, today
 
+pytestmark = pytest.mark.integration
+
 
 def put(ws: Workspace, layout: Layout = today) -> VersionInfo:
     return put_as(layout, ws, build())

@@ -21,6 +21,8 @@ from rollmill.storage.versions.read import fetch_command, is_here, open_version
 from rollmill.storage.versions.resolve import resolve, versions
 from rollmill.storage.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 SECOND = (False, False, True, False, True, False)
 THIRD = (True, False, True, False, True, False)

@@ -19,6 +19,8 @@ from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, T
 from tests.storage.versions.conftest import build, counted
 from tests.storage.versions.older import Layout, flat_shards, one_file
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[Workspace]:

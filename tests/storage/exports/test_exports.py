@@ -28,6 +28,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 from tests.storage.versions.older import one_file
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 EASY, HARD = Problem("What is 2 + 2?", "4"), Problem("What is 12 * 12?", "144")
 OF_SOME_VERSIONS = {  # of labelled lines, of searches, of proofs

@@ -19,6 +19,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import build, counted
 
+pytestmark = pytest.mark.integration
+
 PROBLEM = Problem("What is 2 + 3 * 4?", "14", source="templates", split="train")
 WRONG, RIGHT, OTHER = "2 + 3 = 5. #### 20", "3 * 4 = 12, 2 + 12 = 14. #### 14", "It is 14. #### 14"
 SAID = "Your answer is incorrect. You have 1 attempt left."

@@ -16,6 +16,8 @@ from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 
 

@@ -20,6 +20,8 @@ from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.imports.reading.in_fours import import_in_fours
 
+pytestmark = pytest.mark.integration
+
 WriteLines = Callable[..., Path]
 KILLED = (-signal.SIGKILL, "")
 

@@ -14,6 +14,8 @@ from rollmill.storage.imports.rollouts import import_rollouts
 from rollmill.storage.imports.spec import ImportSpec
 from rollmill.storage.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 WriteLines = Callable[..., Path]
 SET = [{"id": str(n), "prompt": f"{n}+{n}?", "reference": str(2 * n)} for n in range(3)]
 

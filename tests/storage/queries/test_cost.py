@@ -20,6 +20,8 @@ from rollmill.storage.spending import Sums
 from rollmill.storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
 
+pytestmark = pytest.mark.integration
+
 PRICES = Prices(0.15, 0.6)
 
 

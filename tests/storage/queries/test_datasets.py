@@ -30,6 +30,8 @@ from rollmill.storage.versions.read import load_snapshot
 from rollmill.storage.versions.resolve import resolve
 from tests.storage.versions.conftest import counted
 
+pytestmark = pytest.mark.integration
+
 DONE = "toy-aaaaaaaa"
 MANIFEST = {"recipe": {"name": "toy"}, "recipe_hash": "a" * 64, "metrics": {"prefix": 4}, "run": DONE}
 

@@ -10,6 +10,8 @@ import pytest
 from rollmill.ground.errors import SetupError
 from rollmill.storage.queries import open_workspace
 
+pytestmark = pytest.mark.integration
+
 DONE = "toy-aaaaaaaa"
 
 

@@ -11,6 +11,8 @@ from rollmill.storage.segments.keys import SegmentKey
 from tests.storage.accepted import accept
 from tests.storage.queries.conftest import _verdict, completion, plan
 
+pytestmark = pytest.mark.integration
+
 DONE = "toy-aaaaaaaa"
 
 

@@ -17,6 +17,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import DONE, Milled
 from tests.storage.stepped.threaded import IDS, RUN, snapshot, stored
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[Workspace]:

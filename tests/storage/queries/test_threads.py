@@ -13,6 +13,8 @@ from rollmill.storage.versions.publish import publish
 from rollmill.storage.workspace import Workspace
 from tests.storage.stepped.threaded import AFTER, IDS, NAMES, OUTCOME, PROBLEM, RUN, snapshot, stored
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[Workspace]:

@@ -18,6 +18,8 @@ from rollmill.storage.versions.resolve import VersionInfo, resolve, versions
 from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import build, decisions_of
 
+pytestmark = pytest.mark.integration
+
 DAMAGE: dict[str, tuple[bytes, str]] = {
     "no UTF-8": (b'{"name": "to\xffy"}', r"not UTF-8 text \(byte 0xff at position 12\)"),
     "empty": (b"", "it is empty"),

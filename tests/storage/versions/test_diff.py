@@ -18,6 +18,8 @@ from rollmill.storage.versions.resolve import VersionInfo
 from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import counted
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 CID = [f"{index:032x}" for index in range(6)]
 QUOTA_2 = {"name": "toy", "seed": 7, "select": {"method": "quota", "options": {"per_problem": 2}}, "generate": {"top_k": 5}}

@@ -37,9 +37,10 @@ from tests.forked import Forked
 from tests.storage.versions.conftest import build, forget_digests
 from tests.storage.versions.older import one_file, put_as
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
-REWRITTEN = "publish.rewritten"
-POINTS = [name for name in NAMES if name.startswith("publish.") and name != REWRITTEN]
+POINTS = [name for name in NAMES if name.startswith("publish.") and name != "publish.rewritten"]
 FILES = ("README.md", "dataset.duckdb", "kept.parquet", "manifest.json", "report.html", "report.json", "shards.json")
 SHARDS = ("decisions", "problems", "rollouts", "scores", "selection", "verdicts")
 KILLED = (-signal.SIGKILL, "")
@@ -74,8 +75,7 @@ def files(root: Path) -> list[str]:
 
 def ledger_rows(ws: Workspace) -> list[tuple[str, int, str]]:
     with ws.ledger.read() as session:
-        rows = session.scalars(select(DatasetRow).order_by(DatasetRow.number)).all()
-        return [(row.name, row.number, row.path) for row in rows]
+        return [(row.name, row.number, row.path) for row in session.scalars(select(DatasetRow).order_by(DatasetRow.number))]
 
 
 def test_a_version_lies_where_it_should(ws: Workspace, snapshot: Build) -> None:

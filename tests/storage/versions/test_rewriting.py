@@ -15,6 +15,8 @@ from tests.storage.versions.conftest import build
 from tests.storage.versions.older import Layout, flat_shards, one_file, put_as
 from tests.storage.versions.test_publish import KILLED, POINTS, REWRITTEN, assert_as_undisturbed, files, put
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize("layout", [one_file, flat_shards])
 def test_a_version_of_an_older_program_is_rewritten_by_a_command_alone(ws: Workspace, layout: Layout) -> None:

@@ -18,6 +18,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 Write = Callable[..., ExportFile]
 CID = [f"{index:032x}" for index in range(6)]

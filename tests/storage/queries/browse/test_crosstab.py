@@ -19,6 +19,8 @@ from rollmill.storage.segments.keys import SegmentKey
 from rollmill.storage.workspace import Workspace
 from tests.storage.queries.conftest import DONE, Milled
 
+pytestmark = pytest.mark.integration
+
 Numbers = dict[tuple[str, str], tuple[int, int, float | None]]
 """Problems, rollouts and rate of each cell."""
 

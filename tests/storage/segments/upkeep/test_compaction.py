@@ -3,12 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from rollmill.ground.records import Completion, PlanRow, Problem
 from rollmill.storage.segments.checking import GRACE_SECONDS, sweep
 from rollmill.storage.segments.keys import CompactReport, SegmentKey
 from rollmill.storage.segments.store import SegmentStore
 from rollmill.storage.segments.upkeep.compaction import _merge, compact
 from rollmill.storage.workspace import Workspace
+
+pytestmark = pytest.mark.integration
 
 TOY = Completion("c", "p", "toy", "m", "d", "curate", 0, 7, "", "stop")
 

@@ -27,6 +27,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import EASY, HARD, build, counted
 from tests.storage.versions.older import one_file, put_as
 
+pytestmark = pytest.mark.integration
+
 
 def of_two_splits() -> Snapshot:
     """The toy's rows, with the harder problem in a split that is no word."""

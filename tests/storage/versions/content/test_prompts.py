@@ -32,6 +32,8 @@ from rollmill.storage.workspace import Workspace
 from tests.storage.versions.conftest import counted, forget_digests
 from tests.storage.versions.older import LAYOUTS, flat_shard, put_as
 
+pytestmark = pytest.mark.integration
+
 TEXTS = [
     "What is 2 + 2?",
     '"hello"',

@@ -30,6 +30,8 @@ from tests.storage.versions import older
 from tests.storage.versions.conftest import forget_digests
 from tests.storage.versions.older import Layout, flat_shards, one_file, put_as
 
+pytestmark = pytest.mark.integration
+
 Build = Callable[..., Snapshot]
 PROBLEM = Problem("2 + 2?", "4")
 SHARD = 8_000
