@@ -9,6 +9,8 @@ SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 # Tiers with an environment, or a length, of their own.
 OWN := services or security or sandbox or chaos or browser or hosts or train or data or vllm or gpu or papers or long
+# Tests of the checkout rather than of what it does: `make check` runs them.
+HOUSE := tests/project tests/documentation tests/benchmarks tests/pipelines/test_names_of_methods.py
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/ground/test_steps.py \
 	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
@@ -23,7 +25,7 @@ SHELF := ./methods/mixing ./methods/papers ./methods/proofs ./methods/reasoning
 PART ?=  # of the tiers behind `make test`: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check docs dashboard test-integration test-services test-security test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check house docs dashboard test-integration test-services test-security test-sandbox test-chaos test-browser test-hosts test-data test-train test-papers test-vllm test-gpu test-long test-readme test-wheel test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,16 +34,19 @@ run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
 	$(BIN)/rollmill curate $(RECIPE) --prefect
 
 test: $(VENV)/.dev ## the core tests
-	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)
+	$(PYTEST) -m "not (integration or $(OWN))" $(addprefix --ignore=,$(HOUSE)) $(SPREAD)
 
 test-integration: $(VENV)/.dev ## whole commands, runs, gates, versions, exports and pages of the dashboard, in the process of the test
 	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(PART) $(SPREAD)
 
-check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and its links
+check: $(VENV)/.dev docs house ## ruff, mypy strict, import contracts, the site and its links, tests of the checkout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+house: $(VENV)/.dev ## tests of the checkout itself: names, lengths, packages, benchmarks, pages and what they say
+	$(PYTEST) $(HOUSE) -m "not (integration or $(OWN))" $(SPREAD)
 
 docs: $(VENV)/.dev ## build the documentation as a site, without a network: site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
