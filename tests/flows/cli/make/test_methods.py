@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rollmill.installed import entry_points
 from rollmill.kinds import KINDS
 from rollmill.roles.registries import REGISTRIES, SHELF, registry
 from tests.flows.conftest import ROOT, Run
@@ -23,6 +24,7 @@ def test_all_methods_are_listed_by_kind_with_one_sentence(rollmill: Run) -> None
     rows = json.loads(result.out)
     wanted = [(place.kind, name) for role, place in REGISTRIES.items() for name in registry(role)]
     wanted += [("kinds", verb) for verb in KINDS]
+    wanted += [(group, name) for group in ("verbs", "pages") for name in entry_points()[group]]
     assert [(row["kind"], row["method"]) for row in rows] == wanted
     assert {row["source"].split()[0] for row in rows} == {"rollmill", *SHELF}
     assert [row for row in rows if not row["line"]] == []
