@@ -87,7 +87,7 @@ def of_bounds(bounds: GateBounds, **known: Any) -> list[Entry]:
         levels=", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in shares),
         **known,
     )
-    entries: list[Entry] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+    entries: list[Entry] = yaml.load(text, yaml.CSafeLoader)
     return entries
 
 
