@@ -13,7 +13,7 @@ from rollmill.storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.versions.conftest import build
 from tests.storage.versions.older import Layout, flat_shards, one_file, put_as
-from tests.storage.versions.test_publish import KILLED, POINTS, REWRITTEN, assert_as_undisturbed, files, put
+from tests.storage.versions.test_publish import KILLED, POINTS, assert_as_undisturbed, files, put
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ def rewriting(root: Path) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("point", [*POINTS, REWRITTEN])
+@pytest.mark.parametrize("point", [*POINTS, "publish.rewritten"])
 def test_a_rewriting_that_was_killed_is_finished_or_left(ws: Workspace, point: str) -> None:
     info = put_as(one_file, ws, build())
     assert Forked(rewriting, ws.root, point=point).end() == KILLED
