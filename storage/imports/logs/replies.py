@@ -38,7 +38,7 @@ def response_rows(reply: Values) -> Iterator[Values]:
 
 def _item(item: Values) -> Values:
     if item["type"] == "function_call_output":
-        return {"role": "tool", "content": item.get("output") or ""}
+        return {"role": "tool", "content": item.get("output") or "", "tool_call_id": item.get("call_id")}
     if item["type"] == "message":
         return {"role": item.get("role") or "assistant", "content": item.get("content") or ""}
     return {"role": "assistant", "content": None, "tool_calls": [item]}
@@ -189,9 +189,7 @@ _PAIRS = (
 
 def _numbered(values: Values) -> Iterator[Values]:
     """Answers in columns of their own, response_0 and response_1: each with the columns that name it."""
-    labels = [
-        key.removeprefix("response").strip("_") for key in values if key.rpartition("response")[0] == "" and _is_label(key)
-    ]
+    labels = [label for key in values if (label := _label(key))]
     better = values.get("better_response_id", str(values.get("winner", "")).removeprefix("model_"))
     own = {name: (label, base) for name in values for label in labels if (base := _base(name, label, labels, values))}
     for label in labels:
@@ -202,9 +200,10 @@ def _numbered(values: Values) -> Iterator[Values]:
         yield {**row, **chosen}
 
 
-def _is_label(key: str) -> bool:
+def _label(key: str) -> str:
+    """The number or letter of an answer's column; "" for another column."""
     label = key.removeprefix("response").strip("_")
-    return key.startswith("response") and (label.isdigit() or label in ("a", "b", "c", "d"))
+    return label if key.startswith("response") and (label.isdigit() or label in ("a", "b", "c", "d")) else ""
 
 
 def _base(name: str, label: str, labels: list[str], values: Mapping[str, Any]) -> str:

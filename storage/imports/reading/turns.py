@@ -179,7 +179,7 @@ def _call(role: str, call: Any) -> Message:
     if not isinstance(function, dict):
         raise CellError(f"a tool call names the function {function!r}, which is not an object")
     arguments = function.get("arguments", function.get("input"))
-    return Message(role, json_text(arguments) or "", "tool_call", function.get("name"), _id(call, "id", "call_id"))
+    return Message(role, json_text(arguments) or "", "tool_call", function.get("name"), _id(call, "call_id", "id"))
 
 
 def _id(turn: dict[str, Any], *names: str) -> str | None:

@@ -9,8 +9,10 @@ import pytest
 
 from rollmill.ground.errors import SetupError
 from rollmill.storage.imports.forms import rewritten
+from rollmill.storage.imports.logs.replies import response_rows
 from rollmill.storage.imports.reading.cells import CellError
 from rollmill.storage.imports.reading.readers import read_rows
+from rollmill.storage.imports.reading.turns import messages
 
 Rows = list[dict[str, Any]]
 ASKED = [{"role": "user", "content": "2+2?"}]
@@ -148,3 +150,15 @@ def test_xz_is_read_and_other_encodings_name_the_command_that_converts(tmp_path:
         with pytest.raises(SetupError) as error:
             list(read_rows(path))
         assert f"iconv -f {path.stem} -t UTF-8" in (error.value.next_command or "")
+
+
+def test_a_result_of_the_responses_interface_names_its_call() -> None:
+    """An item has an id of its own besides the id of its call; results name the latter."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "add", "arguments": '{"a": 2}'}
+    result = {"type": "function_call_output", "id": "fco_1", "call_id": "call_1", "output": "4"}
+    [row] = response_rows({"output": [call, result, MESSAGE]})
+    assert [(turn.kind, turn.name, turn.call_id) for turn in messages(row["text"]) or ()] == [
+        ("tool_call", "add", "call_1"),
+        ("tool_result", None, "call_1"),
+        ("text", None, None),
+    ]
