@@ -57,13 +57,17 @@ def package_of(point: EntryPoint) -> str:
 def only_point(group: str, name: str, *, product: bool) -> EntryPoint | None:
     """The entry point of a name in a group; SetupError if two packages have the name, or one and the product."""
     points = entry_points().get(group, {}).get(name, ())
-    if len(points) > 1 or (points and product):
-        sources = [*([PRODUCT] if product else []), *map(package_of, points)]
-        raise SetupError(
-            f"{group.removesuffix('s')} {name!r} is in {' and in '.join(sources)}.",
-            next_command=f"pip uninstall {sources[-1].split()[0]}",
-        )
+    require_one(group.removesuffix("s"), name, [*([PRODUCT] if product else []), *map(package_of, points)])
     return points[0] if points else None
+
+
+def require_one(what: str, name: str, sources: Sequence[str]) -> None:
+    """SetupError for a name that several sources have: the product, or packages with their versions."""
+    if len(sources) > 1:
+        raise SetupError(
+            f"{what} {name!r} is in {' and in '.join(sources)}.",
+            next_command=f"pip uninstall {sources[-1].split()[0]}, or an entry point of another name in that package",
+        )
 
 
 def load(what: str, point: EntryPoint, wanted: type, words: str, importer: Importer = import_module) -> Any:

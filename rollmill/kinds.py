@@ -279,7 +279,7 @@ def recipe_files_of(kind: Kind) -> RecipeRules:
 
 
 def firing_of(verb: str) -> FiringRules:
-    """How a schedule fires the kind of a verb; SetupError for a kind that none can fire."""
+    """The way in which a schedule fires the kind of a verb; SetupError for a kind that none can fire."""
     kind = kind_of_verb(verb)
     if kind is None or kind.firing is None:
         fired = [known.verb for known in kinds() if known.firing is not None]

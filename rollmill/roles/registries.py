@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rollmill.ground.by_name import ByName
-from rollmill.ground.errors import SetupError
-from rollmill.installed import PRODUCT, entry_points, load, package_of
+from rollmill.installed import PRODUCT, entry_points, load, package_of, require_one
 from rollmill.roles.user_code import import_named
 
 SHELF = frozenset({"rollmill-mixing", "rollmill-papers", "rollmill-proofs", "rollmill-reasoning"})
@@ -66,12 +65,7 @@ class Methods(Mapping[str, Any]):
     installed: Mapping[str, Sequence[EntryPoint]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
-        sources = self.sources(name)
-        if len(sources) > 1:
-            raise SetupError(
-                f"{self.role} {name!r} is in {' and in '.join(sources)}.",
-                next_command=f"pip uninstall {sources[-1].split()[0]}, or an entry point of another name in that package",
-            )
+        require_one(self.role, name, self.sources(name))
         if name in self.product:
             return self.product[name]
         return load(self.role, self.installed[name][0], type, "a class", import_named)

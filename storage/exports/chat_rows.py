@@ -11,7 +11,7 @@ from rollmill.ground.errors import SetupError
 from rollmill.ground.records import Message
 from rollmill.ground.replies.special_tokens import without_special_tokens
 from rollmill.ground.replies.thoughts import tagged
-from rollmill.storage.exports.origin import ORIGIN, Training, Turn, chat_rows, prompt_turns
+from rollmill.storage.exports.origin import ORIGIN, Training, Turn, prompt_turns, row_turns
 from rollmill.storage.exports.write import TURNS
 
 KEPT = "d.kept"
@@ -86,7 +86,7 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     A stored conversation may repeat the prompt; that part is left out, so that prompt + answer is the conversation.
     """
     stored = [Message(**turn) for turn in json.loads(rollout["messages"] or "[]")]
-    turns = [{**turn, "content": without_special_tokens(turn["content"])} for turn in chat_rows(stored)]
+    turns = [{**turn, "content": without_special_tokens(turn["content"])} for turn in row_turns(stored)]
     prompt = prompt_turns(rollout["prompt"])
     if turns[: len(prompt)] == prompt:
         turns = turns[len(prompt) :]

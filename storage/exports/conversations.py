@@ -11,7 +11,7 @@ import pyarrow as pa
 from rollmill.ground.records import Prompt
 from rollmill.ground.threads import lineage
 from rollmill.storage.exports.chat_rows import PROVENANCE, answer_turns, judged_by
-from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, chat_rows, origin_of
+from rollmill.storage.exports.origin import AS_SENT, WRONG, Training, Turn, origin_of, row_turns
 from rollmill.storage.exports.thread_rows import ProblemThreads, manifest_of
 from rollmill.storage.exports.write import TURNS, Row
 from rollmill.storage.segments.schema import prompt_from_json
@@ -110,7 +110,7 @@ def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": unmarked(prompt)}]
     turns: list[WeighedTurn] = []
-    for turn in chat_rows(prompt):
+    for turn in row_turns(prompt):
         by_model = turn["role"] == "assistant"
         content = turn["content"] if by_model else unmarked(turn["content"])
         turns += _weighed([{**turn, "content": content}], int(by_model and content in own))

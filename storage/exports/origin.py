@@ -183,13 +183,13 @@ class Training:
 def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
     """A stored prompt (JSON text) as turns; a plain text is one user turn. `system` goes first unless there is one."""
     value = prompt_from_json(prompt)
-    turns: list[Turn] = [{"role": "user", "content": value}] if isinstance(value, str) else chat_rows(value)
+    turns: list[Turn] = [{"role": "user", "content": value}] if isinstance(value, str) else row_turns(value)
     if system is not None and turns[0]["role"] != "system":
         return [{"role": "system", "content": system}, *turns]
     return turns
 
 
-def chat_rows(messages: Sequence[Message]) -> list[Turn]:
+def row_turns(messages: Sequence[Message]) -> list[Turn]:
     """Messages as the turns of a row: the name that a person or a model bears there is of no use to a trainer."""
     return [
         {key: value for key, value in turn.items() if key != "name" or turn["role"] == "tool"}

@@ -78,9 +78,8 @@ def shared_cursor() -> "duckdb.DuckDBPyConnection":
 
 
 def _lock(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
-    connection.execute(
-        "SET catalog_error_max_schemas = 0"
-    )  # to suggest a name for one that is absent takes longer than to look
+    # To suggest a name for one that is absent takes longer than to look.
+    connection.execute("SET catalog_error_max_schemas = 0")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

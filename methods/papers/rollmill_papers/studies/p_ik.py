@@ -18,13 +18,11 @@ from rollmill.methods import (
     Measured,
     Problem,
     ReadingModel,
-    auroc,
     checked_count,
     checked_positive,
-    cluster_mean,
     trained_head,
 )
-from rollmill_papers.studies.probes import judged_texts, problems_of
+from rollmill_papers.studies.probes import auroc_less_half, judged_texts, mean_over, problems_of
 
 Asked = Callable[[Problem], str]
 
@@ -90,18 +88,11 @@ def _auroc(forecast: Doubles, rates: Doubles, samples: int, templates: Sequence[
     right = np.round(rates * samples).astype(int)
     correct = np.concatenate([np.arange(samples) < count for count in right])
     clusters = [template for template in templates for _ in range(samples)]
-    value = auroc(np.repeat(forecast, samples), correct, clusters)
-    if value is None:
-        return Estimate(0.0, -0.5, 0.5, len(rates), 1, "all right or all wrong", "AUROC less .5")
-    return Estimate(
-        value.value - 0.5, value.low - 0.5, value.high - 0.5, len(rates), value.clusters, value.method, "AUROC less .5"
-    )
+    return auroc_less_half(np.repeat(forecast, samples), correct, clusters, n=len(rates))
 
 
 def _mean(values: Doubles, clusters: Sequence[str | None], what: str) -> Estimate:
-    estimate = cluster_mean(values.tolist(), clusters, estimand=f"mean {what}")
-    assert estimate is not None  # there are problems
-    return estimate
+    return mean_over(values, clusters, f"mean {what}")
 
 
 def _difference(late: Doubles, early: Doubles) -> Estimate:

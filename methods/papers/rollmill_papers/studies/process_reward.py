@@ -6,8 +6,6 @@ that of its worst line, and the best of N solutions is the one with the highest 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,16 +18,12 @@ from rollmill.methods import (
     Measured,
     Problem,
     ReadingModel,
-    auroc,
     checked_count,
     checked_positive,
-    cluster_mean,
     steps_of,
     trained_head,
 )
-from rollmill_papers.studies.probes import judged_texts, problems_of
-
-Solutions = Sequence[Sequence[tuple[str, bool]]]
+from rollmill_papers.studies.probes import Solutions, auroc_less_half, judged_sets, mean_over
 
 
 class ProcessReward:
@@ -52,16 +46,8 @@ class ProcessReward:
 
     def measure(self, bench: Bench) -> Measured:
         """Train the head on lines of the training templates; test it on unseen instances, intervals over templates."""
-        folder = bench.one_model().folder
-        reading = ReadingModel.open(folder)
-        problems = {
-            "train": problems_of("train", 2 * self.problems, self.levels, bench.seed),
-            "heldout": problems_of("heldout", self.problems, self.levels, bench.seed),
-        }
-        solutions: dict[str, Solutions] = {
-            name: bench.kept(name, partial(judged_texts, folder, given, self.samples, bench.seed))
-            for name, given in problems.items()
-        }
+        reading = ReadingModel.open(bench.one_model().folder)
+        problems, solutions = judged_sets(bench, self.problems, self.samples, self.levels)
         rows = labelled_lines(problems["train"], solutions["train"])
         head = trained_head(states_of_lines(reading, rows), _labels(rows), self.ridge)
         tested = labelled_lines(problems["heldout"], solutions["heldout"])
@@ -71,9 +57,7 @@ class ProcessReward:
         chosen = best_of_n(scores, solutions["heldout"])
         templates = [problem.template for problem in problems["heldout"]]
         for name, gain in chosen.items():
-            estimate = cluster_mean(gain.tolist(), templates, estimand=f"{name} of {self.samples} solutions")
-            assert estimate is not None  # there are problems
-            effects[name] = estimate
+            effects[name] = mean_over(gain, templates, f"{name} of {self.samples} solutions")
         return Measured(effects)
 
 
@@ -128,8 +112,5 @@ def _labels(rows: Sequence[Mapping[str, Any]]) -> Doubles:
 
 
 def _auroc(scores: Doubles, rows: Sequence[Mapping[str, Any]]) -> Estimate:
-    value = auroc(scores, _labels(rows) == 1.0, [row["template"] for row in rows])
-    if value is None:
-        return Estimate(0.0, -0.5, 0.5, len(rows), 1, "all true or all wrong", "AUROC less .5")
-    less = {part: getattr(value, part) - 0.5 for part in ("value", "low", "high")}
-    return replace(value, **less, estimand="AUROC less .5")
+    templates = [row["template"] for row in rows]
+    return auroc_less_half(scores, _labels(rows) == 1.0, templates, without="all true or all wrong")

@@ -7,8 +7,6 @@ is the share of the other draws of the problem that are right where this one is 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -20,15 +18,12 @@ from rollmill.methods import (
     Measured,
     Problem,
     ReadingModel,
-    auroc,
     checked_count,
     checked_positive,
-    cluster_mean,
     trained_head,
 )
-from rollmill_papers.studies.probes import judged_texts, problems_of
+from rollmill_papers.studies.probes import Solutions, auroc_less_half, judged_sets, mean_over
 
-Solutions = Sequence[Sequence[tuple[str, bool]]]
 ORDERS = 50  # random orders of the draws of a problem, over which policies are averaged
 HELD = 1e-9
 
@@ -66,16 +61,8 @@ class Restarts:
 
     def measure(self, bench: Bench) -> Measured:
         """Train both heads on the training templates; test the policies on unseen instances, intervals over templates."""
-        folder = bench.one_model().folder
-        reading = ReadingModel.open(folder)
-        problems = {
-            "train": problems_of("train", 2 * self.problems, self.levels, bench.seed),
-            "heldout": problems_of("heldout", self.problems, self.levels, bench.seed),
-        }
-        solutions: dict[str, Solutions] = {
-            name: bench.kept(name, partial(judged_texts, folder, given, self.samples, bench.seed))
-            for name, given in problems.items()
-        }
+        reading = ReadingModel.open(bench.one_model().folder)
+        problems, solutions = judged_sets(bench, self.problems, self.samples, self.levels)
         states = {name: self._states(reading, problems[name], solutions[name]) for name in problems}
         right = {name: np.asarray([[is_right for _, is_right in texts] for texts in solutions[name]]) for name in problems}
         gains = gains_of_another(right["train"])
@@ -177,15 +164,8 @@ def _read(head: LinearHead, states: Doubles) -> Doubles:
 
 
 def _mean(values: Doubles, clusters: Sequence[str | None], what: str) -> Estimate:
-    estimate = cluster_mean(values.tolist(), clusters, estimand=f"mean {what}")
-    assert estimate is not None  # there are problems
-    return estimate
+    return mean_over(values, clusters, f"mean {what}")
 
 
 def _auroc(scores: Doubles, right: "np.typing.NDArray[np.bool_]", templates: Sequence[str | None]) -> Estimate:
-    clusters = [template for template in templates for _ in range(right.shape[1])]
-    value = auroc(scores.ravel(), right.ravel(), clusters)
-    if value is None:
-        return Estimate(0.0, -0.5, 0.5, right.size, 1, "all right or all wrong", "AUROC less .5")
-    less = {part: getattr(value, part) - 0.5 for part in ("value", "low", "high")}
-    return replace(value, **less, estimand="AUROC less .5")
+    return auroc_less_half(scores.ravel(), right.ravel(), [name for name in templates for _ in range(right.shape[1])])

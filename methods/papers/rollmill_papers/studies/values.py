@@ -8,8 +8,7 @@ two outcomes, and the solution's log-probability.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,15 +19,12 @@ from rollmill.methods import (
     Measured,
     Problem,
     ReadingModel,
-    auroc,
     checked_count,
     checked_positive,
-    cluster_mean,
     trained_head,
 )
-from rollmill_papers.studies.probes import judged_texts, problems_of
+from rollmill_papers.studies.probes import Solutions, auroc_less_half, judged_sets, mean_over
 
-Solutions = Sequence[Sequence[tuple[str, bool]]]
 BY = ("value", "classifier", "log-prob")
 
 
@@ -52,16 +48,8 @@ class SolutionValues:
 
     def measure(self, bench: Bench) -> Measured:
         """Learn from solutions of the training templates; choose among those of unseen instances, clustered by template."""
-        folder = bench.one_model().folder
-        reading = ReadingModel.open(folder)
-        problems = {
-            "train": problems_of("train", 2 * self.problems, self.levels, bench.seed),
-            "heldout": problems_of("heldout", self.problems, self.levels, bench.seed),
-        }
-        solutions: dict[str, Solutions] = {
-            name: bench.kept(name, partial(judged_texts, folder, given, self.samples, bench.seed))
-            for name, given in problems.items()
-        }
+        reading = ReadingModel.open(bench.one_model().folder)
+        problems, solutions = judged_sets(bench, self.problems, self.samples, self.levels)
         learnt = [states for own in states_of(reading, problems["train"], solutions["train"]) for states in own]
         right = np.asarray([is_right for own in solutions["train"] for _, is_right in own], dtype=float)
         value = value_head(learnt, right, self.ridge)
@@ -147,20 +135,14 @@ def share_right(scores: Sequence[Doubles], solutions: Solutions) -> Doubles:
 
 
 def _mean(values: Doubles, templates: Sequence[str | None]) -> Estimate:
-    estimate = cluster_mean(values.tolist(), templates, estimand="share of problems right")
-    assert estimate is not None  # there are problems
-    return estimate
+    return mean_over(values, templates, "share of problems right")
 
 
 def _auroc(scores: Doubles, solutions: Solutions, templates: Sequence[str | None]) -> Estimate:
     right = np.asarray([is_right for own in solutions for _, is_right in own])
-    clusters = [template for template, own in zip(templates, solutions, strict=True) for _ in own]
-    value = auroc(scores, right, clusters)
-    # Without both outcomes there is no AUROC, so the interval covers every possible value.
-    if value is None:
-        return Estimate(0.0, -0.5, 0.5, len(right), 1, "all right or all wrong", "AUROC less .5")
-    less = {part: getattr(value, part) - 0.5 for part in ("value", "low", "high")}
-    return replace(value, **less, estimand="AUROC less .5")
+    return auroc_less_half(
+        scores, right, [template for template, own in zip(templates, solutions, strict=True) for _ in own]
+    )
 
 
 def _with_one(values: Doubles) -> Doubles:

@@ -118,8 +118,8 @@ _SIZES = {
     "millisecond": ("millisecond", 1), "second": ("millisecond", 1_000), "minute": ("millisecond", 60_000),
     "hour": ("millisecond", 3_600_000), "day": ("millisecond", 86_400_000), "week": ("millisecond", 604_800_000),
     "millimeter": ("length", 10), "centimeter": ("length", 100), "decimeter": ("length", 1_000),
-    "meter": ("length", 10_000),
-    "kilometer": ("length", 10_000_000), "inch": ("length", 254), "foot": ("length", 3_048), "yard": ("length", 9_144),
+    "meter": ("length", 10_000), "kilometer": ("length", 10_000_000),
+    "inch": ("length", 254), "foot": ("length", 3_048), "yard": ("length", 9_144),
     "mile": ("length", 16_093_440),
     "ounce": ("ounce", 1), "pound": ("ounce", 16), "cent": ("cent", 1), "dollar": ("cent", 100),
     "month": ("month", 1), "year": ("month", 12),
@@ -167,8 +167,7 @@ def size_of_unit(unit: str) -> tuple[str, Fraction] | None:
         return prefixed[2], Fraction(10) ** _PREFIXES[prefixed[1]]
     above, per, below = name.partition(" per ")
     if per:
-        sizes = size_of_unit(above), size_of_unit(below)
-        first, second = sizes
+        first, second = size_of_unit(above), size_of_unit(below)
         return None if first is None or second is None else (f"{first[0]} per {second[0]}", first[1] / second[1])
     power, _, rest = name.partition(" ")
     exponent = {"square": 2, "cubic": 3}.get(power, 1)
